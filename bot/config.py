@@ -1,0 +1,187 @@
+"""``config.toml`` becomes frozen, validated settings, or a refusal naming every wrong key."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from models.errors import StartupRefused
+
+Seconds = Annotated[float, Field(ge=0, le=3600)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Daemon(_Section):
+    """Where the process keeps its own files and how it speaks."""
+
+    state_dir: Path = Path("var/state")
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    drain_seconds: Seconds = 25.0
+
+
+class Stores(_Section):
+    """One URL a store; an empty URL starts our private server for it under ``data_dir``."""
+
+    data_dir: Path = Path("var/stores")
+    postgres: str = ""
+    redis: str = ""
+    mongo: str = ""
+    mongo_database: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,60}$")] = "lyrox"
+    postgres_connections: Annotated[int, Field(ge=2, le=50)] = 10
+    redis_connections: Annotated[int, Field(ge=2, le=200)] = 20
+
+    @field_validator("postgres", "redis", "mongo")
+    @classmethod
+    def _no_secret(cls, url: str) -> str:
+        if url and urlsplit(url).password:
+            raise ValueError("holds a password: put the whole URL into the credential instead")
+        return url
+
+
+class WhatsApp(_Section):
+    """How the WhatsApp sessions behave; ``ai_label`` shows WhatsApp's own "AI" mark."""
+
+    enabled: bool = True
+    ai_label: bool = True
+    device_name: Annotated[str, Field(min_length=1, max_length=40)] = "LYROX"
+    max_age_hours: Annotated[float, Field(gt=0, le=24 * 14)] = 12.0
+
+
+class Conversation(_Section):
+    """When a turn begins, how a reply is paced, and how long a chat stays with a human."""
+
+    quiet_seconds: Annotated[float, Field(ge=0, le=60)] = 2.0
+    longest_seconds: Annotated[float, Field(ge=0, le=300)] = 12.0
+    pause_minutes: Annotated[int, Field(ge=1, le=60 * 24 * 30)] = 60
+    pace_seconds_per_character: Annotated[float, Field(ge=0, le=1)] = 0.03
+    pace_longest_seconds: Annotated[float, Field(ge=0, le=30)] = 4.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.longest_seconds < self.quiet_seconds:
+            raise ValueError("longest_seconds must be at least quiet_seconds")
+        return self
+
+
+class Limits(_Section):
+    """What keeps one customer or company from taking everything; 0 messages switches it off."""
+
+    messages_per_minute: Annotated[int, Field(ge=0, le=1000)] = 10
+    turns_per_company: Annotated[int, Field(ge=1, le=1000)] = 4
+    turns_per_host: Annotated[int, Field(ge=1, le=1000)] = 64
+
+
+class Target(_Section):
+    """One OpenAI-compatible endpoint; ``api_key`` names the credential, never holds it."""
+
+    name: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,39}$")]
+    model: Annotated[str, Field(min_length=1)]
+    base_url: str = "https://api.openai.com/v1"
+    api_key: Annotated[str, Field(pattern="^[a-z0-9_]*$")] = "openai_api_key"
+    try_seconds: Annotated[float, Field(gt=0, le=120)] = 12.0
+    params: dict[str, Any] = {}
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
+            raise ValueError("must be an http or https URL")
+        return url
+
+    @field_validator("name")
+    @classmethod
+    def _not_offline(cls, name: str) -> str:
+        if name == "offline":
+            raise ValueError("is taken by the built-in target")
+        return name
+
+
+class Llm(_Section):
+    """The language models in the order they are asked; the built-in ``offline`` comes last."""
+
+    deadline_seconds: Annotated[float, Field(gt=0, le=120)] = 20.0
+    notice_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
+    retry_minutes: tuple[Annotated[float, Field(gt=0)], ...] = (1.0, 5.0, 15.0)
+    targets: tuple[Target, ...] = ()
+
+    @field_validator("targets")
+    @classmethod
+    def _distinct(cls, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+        if len({target.name for target in targets}) != len(targets):
+            raise ValueError("two targets share one name")
+        return targets
+
+
+class Web(_Section):
+    """Health and metrics; loopback only, ``host:port``, port 0 picks a free one."""
+
+    listen: Annotated[str, Field(pattern=r"^(127\.0\.0\.1|\[::1\]|localhost):\d{1,5}$")] = (
+        "127.0.0.1:8710"
+    )
+
+
+class Settings(_Section):
+    """Everything ``config.toml`` may say."""
+
+    daemon: Daemon = Daemon()
+    stores: Stores = Stores()
+    whatsapp: WhatsApp = WhatsApp()
+    conversation: Conversation = Conversation()
+    limits: Limits = Limits()
+    llm: Llm = Llm()
+    web: Web = Web()
+
+
+def load(path: Path) -> Settings:
+    """Read and check *path*; relative paths in it become relative to its folder.
+
+    Secrets (`secret`) override the store URLs. Raises StartupRefused with every error listed.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StartupRefused(f"{path}: no such file; name one with --config PATH") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartupRefused(f"{path}: cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise StartupRefused(f"{path}: not valid TOML: {error}") from None
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as error:
+        raise StartupRefused(_explain(path, error)) from None
+    return _with_secrets(_anchored(settings, path.resolve().parent))
+
+
+def secret(name: str) -> str | None:
+    """A secret from systemd's credentials directory, else from ``LYROX_<NAME>``, else None."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if directory and (file := Path(directory) / name).is_file():
+        return file.read_text(encoding="utf-8").strip() or None
+    return os.environ.get(f"LYROX_{name.upper()}") or None
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    lines = [f"{path}: {error.error_count()} wrong setting(s); correct them and start again"]
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"]) or "file"
+        known = "unknown key" if item["type"] == "extra_forbidden" else item["msg"]
+        lines.append(f"  {key}: {known}")
+    return "\n".join(lines)
+
+
+def _anchored(settings: Settings, base: Path) -> Settings:
+    daemon = settings.daemon.model_copy(update={"state_dir": base / settings.daemon.state_dir})
+    stores = settings.stores.model_copy(update={"data_dir": base / settings.stores.data_dir})
+    return settings.model_copy(update={"daemon": daemon, "stores": stores})
+
+
+def _with_secrets(settings: Settings) -> Settings:
+    urls = {name: secret(f"{name}_url") for name in ("postgres", "redis", "mongo")}
+    stores = settings.stores.model_copy(update={name: url for name, url in urls.items() if url})
+    return settings.model_copy(update={"stores": stores})

@@ -1,0 +1,81 @@
+"""What delivery needs of a channel: the seam between our road and the outside world."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from models.errors import LyroxError
+from models.values import Channel
+
+
+class NotSent(LyroxError):
+    """The text certainly never left: the same row may be tried again."""
+
+
+class Unconfirmed(LyroxError):
+    """The text may have arrived: ask ``settle`` and never simply repeat it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One bubble to send; ``secret`` is 32 random bytes that identify this very try."""
+
+    chat: str
+    text: str
+    secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A send whose end nobody saw."""
+
+    outbox_id: int
+    chat: str
+    secret: bytes
+    sessions_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """``sent`` False means it certainly never left."""
+
+    outbox_id: int
+    sent: bool
+    wa_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerHand:
+    """What the owner did in a chat, as seen by this process without waiting for a store.
+
+    ``count`` grows with every owner message; ``pending`` holds from the callback until
+    intake has made the pause durable.
+    """
+
+    count: int = 0
+    pending: bool = False
+
+
+class Wire(Protocol):
+    """One company's way out on one channel."""
+
+    @property
+    def company_id(self) -> UUID: ...
+    @property
+    def channel(self) -> Channel: ...
+
+    def owner_hand(self, chat: str) -> OwnerHand:
+        """The owner's doings in *chat*; answers at once, without I/O."""
+
+    async def typing(self, chat: str, on: bool) -> None:
+        """Show or hide "typing…"; never raises, a failure is only logged."""
+
+    async def sessions_hash(self, chat: str) -> str | None:
+        """A hash of the chat's ratchet state before a send, for later settlement."""
+
+    async def send(self, outgoing: Outgoing) -> str:
+        """Send and return the message id. Raises NotSent or Unconfirmed."""
+
+    async def settle(self, unsettled: Sequence[Unsettled]) -> list[Settlement]:
+        """Find out what became of sends whose end nobody saw; one answer for each."""

@@ -1,0 +1,1 @@
+"""What we say: ordered handlers; the first that wants a turn answers it."""

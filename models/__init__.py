@@ -1,0 +1,1 @@
+"""What we know: values, tables, conversations. Imports nothing from the other layers."""
