@@ -1,0 +1,181 @@
+"""The taskiq door: a doorbell on the Redis list ``message_processing``, never the truth.
+
+Importing taskiq takes 0.4 s: import this module where a daemon or worker starts.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from uuid import UUID
+
+from taskiq import BrokerMessage, TaskiqFormatter, TaskiqMessage
+from taskiq.receiver import Receiver
+from taskiq_redis import ListQueueBroker
+
+from bot.redis_store import (
+    FAILURES,
+    Reachability,
+    backoff_seconds,
+    client_on,
+    patient_connection,
+)
+
+log = logging.getLogger(__name__)
+
+QUEUE = "message_processing"
+RING_SECONDS = 1.5
+JOBS_AT_ONCE = 8
+CONNECTIONS = 8
+
+OnRing = Callable[[UUID, UUID], None]
+
+
+class Doorbell:
+    """Says that a customer of a company waits for an answer; a ring may be lost or repeated.
+
+    ``skipped`` counts the jobs that were not ours or not readable.
+    """
+
+    def __init__(self, broker: ListQueueBroker) -> None:
+        self._broker = broker
+        self._reach = Reachability("doorbell")
+        self._finish = asyncio.Event()
+        self.skipped = 0
+
+    @property
+    def failures(self) -> int:
+        """How many rings and listenings failed since the start, for the metrics."""
+        return self._reach.failures
+
+    async def ring(
+        self, company_id: UUID, customer_id: UUID, message_id: str, at: datetime
+    ) -> None:
+        """Put a job on the list; raises RetryLater within `RING_SECONDS` if Redis is away."""
+        job = {
+            "companyId": str(company_id),
+            "customerId": str(customer_id),
+            "message": message_id,
+            "timestamp": at.astimezone(UTC).isoformat(timespec="milliseconds"),
+        }
+        message = TaskiqMessage.model_construct(
+            task_id=message_id, task_name=QUEUE, labels={}, args=[], kwargs=job
+        )
+        async with self._reach.call(seconds=RING_SECONDS):
+            await self._broker.kick(self._broker.formatter.dumps(message))
+
+    async def answer(self, on_ring: OnRing) -> None:
+        """Call *on_ring* for each job until stopped; survives any failure of Redis.
+
+        *on_ring* only takes note and returns at once. What it raises is logged.
+        """
+
+        async def answer_one(job: bytes) -> None:
+            self._answer_one(job, on_ring)
+
+        self._broker.register_task(answer_one, task_name=QUEUE)
+        failures = 0
+        while not self._finish.is_set():
+            try:
+                await self._receiver().listen(self._finish)
+            except* FAILURES as group:
+                failures = failures + 1 if self._reach.away else 1
+                self._reach.failed(group.exceptions[0])
+            await self._pause(failures)
+
+    def stop(self) -> None:
+        """Let `answer` end with what it has already taken from the list."""
+        self._finish.set()
+
+    def _receiver(self) -> Receiver:
+        return Receiver(
+            self._broker,
+            max_async_tasks=JOBS_AT_ONCE,
+            validate_params=False,
+            run_startup=False,
+        )
+
+    async def _pause(self, failures: int) -> None:
+        try:
+            async with asyncio.timeout(backoff_seconds(failures)):
+                await self._finish.wait()
+        except TimeoutError:
+            return
+
+    def _answer_one(self, job: bytes, on_ring: OnRing) -> None:
+        try:
+            company_id, customer_id = _ids(job)
+        except ValueError as error:
+            self.skipped += 1
+            log.warning("a job on %s is not ours, skipped", QUEUE, extra={"why": str(error)})
+            return
+        self._reach.answered()
+        on_ring(company_id, customer_id)
+
+
+class OneClientBroker(ListQueueBroker):
+    """The list broker with one Redis client: the original makes a new one for every job.
+
+    Measured: 0.13 ms less CPU for a ring, 0.1 ms less for an answer.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            url, queue_name=QUEUE, max_connection_pool_size=CONNECTIONS, **patient_connection()
+        )
+        self._client = client_on(self.connection_pool)
+
+    async def kick(self, message: BrokerMessage) -> None:
+        await self._client.lpush(self.queue_name, message.message)
+
+    async def listen(self) -> AsyncGenerator[bytes, None]:
+        while True:
+            popped = await self._client.brpop([self.queue_name])
+            if popped is not None:
+                yield popped[1]  # type: ignore[misc] # No str without decode_responses.
+
+
+class DocumentFormat(TaskiqFormatter):
+    """Keeps a job on the list exactly as the document shows it, without taskiq's envelope."""
+
+    def dumps(self, message: TaskiqMessage) -> BrokerMessage:
+        return BrokerMessage.model_construct(
+            task_id=message.task_id,
+            task_name=message.task_name,
+            message=_JSON.encode(message.kwargs).encode(),
+            labels=message.labels,
+        )
+
+    def loads(self, message: bytes) -> TaskiqMessage:
+        """Read nothing yet: the task judges the job, so that a bad one is counted."""
+        return TaskiqMessage.model_construct(
+            task_id="", task_name=QUEUE, labels={}, labels_types=None, args=[message], kwargs={}
+        )
+
+
+@asynccontextmanager
+async def open_doorbell(url: str) -> AsyncIterator[Doorbell]:
+    """A doorbell on *url*; opening it needs no Redis yet."""
+    # It reports every job and every listening at INFO, and we report what matters.
+    logging.getLogger("taskiq").setLevel(logging.WARNING)
+    broker = OneClientBroker(url).with_formatter(DocumentFormat())
+    doorbell = Doorbell(broker)
+    try:
+        yield doorbell
+    finally:
+        doorbell.stop()
+        await broker.shutdown()
+
+
+_JSON = json.JSONEncoder(separators=(",", ":"))
+
+
+def _ids(job: bytes) -> tuple[UUID, UUID]:
+    """Company and customer of a job; raises ValueError if it is not the document's."""
+    try:
+        value = json.loads(job)
+        return UUID(value["companyId"]), UUID(value["customerId"])
+    except (AttributeError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"it lacks what a job has: {error!r}") from error

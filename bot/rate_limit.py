@@ -1,0 +1,96 @@
+"""How many messages of one customer are answered: ``rate_limit:{companyId}:{customerPhone}``."""
+
+import logging
+from datetime import datetime
+from enum import Enum
+from uuid import UUID
+
+from bot.redis_store import RedisStore, Script
+from models.errors import RetryLater
+
+log = logging.getLogger(__name__)
+
+WINDOW_SECONDS = 60
+
+
+class Verdict(Enum):
+    """What the count says of one message."""
+
+    WITHIN = 0
+    FIRST_OVER = 1
+    """Over the limit, and the one message of this window that the customer is told about."""
+    OVER = 2
+    UNCOUNTED = 3
+    """Not looked at: the limit is off, the message is old, or Redis is away. Answer it."""
+
+    @property
+    def over(self) -> bool:
+        return self in (Verdict.FIRST_OVER, Verdict.OVER)
+
+
+class RateLimit:
+    """A fixed window of 60 seconds for each customer of a company; *limit* 0 switches it off.
+
+    The window begins with its first message and its end never moves. ``blind`` counts the
+    messages let through because Redis was away.
+    """
+
+    def __init__(self, redis: RedisStore, *, limit: int) -> None:
+        self._redis = redis
+        self._limit = limit
+        self.blind = 0
+
+    async def count(
+        self, company_id: UUID, customer_phone: str, *, sent_at: datetime, now: datetime
+    ) -> Verdict:
+        """Count one message; *sent_at* is WhatsApp's own time."""
+        old = (now - sent_at).total_seconds() > WINDOW_SECONDS
+        if old or not self._limit:
+            return Verdict.UNCOUNTED
+        keys = _keys(company_id, customer_phone)
+        try:
+            return Verdict(await self._redis.run(_COUNT, keys, self._limit, WINDOW_SECONDS))
+        except RetryLater as error:
+            self.blind += 1
+            log.debug("a message was not counted", extra={"why": str(error)})
+            return Verdict.UNCOUNTED
+
+    async def uncount(self, company_id: UUID, customer_phone: str, verdict: Verdict) -> None:
+        """Take back a message that turned out to be a repetition; *verdict* is what it got."""
+        if verdict is Verdict.UNCOUNTED:
+            return
+        unsaid = int(verdict is Verdict.FIRST_OVER)
+        try:
+            await self._redis.run(_UNCOUNT, _keys(company_id, customer_phone), unsaid)
+        except RetryLater as error:
+            log.debug("a message stays counted", extra={"why": str(error)})
+
+
+def _keys(company_id: UUID, customer_phone: str) -> tuple[str, str]:
+    customer = f"{company_id}:{customer_phone}"
+    return f"rate_limit:{customer}", f"rate_limit_notice:{customer}"
+
+
+# A key without an expiry is a new one, or one whose expiry got lost: both get 60 s.
+# A value that is no count is not ours and is replaced. The notice ends with its window.
+_COUNT = Script("""
+local count = redis.pcall('INCR', KEYS[1])
+if type(count) ~= 'number' then
+  redis.call('DEL', KEYS[1])
+  count = redis.call('INCR', KEYS[1])
+end
+if redis.call('PTTL', KEYS[1]) < 0 then
+  redis.call('EXPIRE', KEYS[1], ARGV[2])
+end
+if count <= tonumber(ARGV[1]) then return 0 end
+local left = redis.call('PTTL', KEYS[1])
+if redis.call('SET', KEYS[2], '1', 'NX', 'PX', math.max(left, 1)) then return 1 end
+return 2
+""")
+
+_UNCOUNT = Script("""
+if ARGV[1] == '1' then redis.call('DEL', KEYS[2]) end
+local count = tonumber(redis.call('GET', KEYS[1]) or 0)
+if count and count > 0 then redis.call('DECR', KEYS[1]) end
+return 0
+""")
