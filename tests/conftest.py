@@ -1,5 +1,6 @@
 """Real stores for the tests: one set of private servers, shared by every run in this checkout."""
 
+import asyncio
 import fcntl
 import hashlib
 import itertools
@@ -22,6 +23,11 @@ SLOTS = 64  # As many as our Valkey has databases.
 TEMPLATES_KEPT = 8
 
 MakeDatabase = Callable[..., AbstractAsyncContextManager[str]]
+
+
+def pytest_configure() -> None:
+    """Say that there is no event loop yet, or pytest-asyncio makes one that nobody closes."""
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(scope="session")

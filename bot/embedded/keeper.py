@@ -14,7 +14,7 @@ import socket
 from pathlib import Path
 
 from bot.embedded.binaries import Search
-from bot.embedded.place import MONGOD, POSTGRES, VALKEY, Place, locked
+from bot.embedded.place import MONGOD, POSTGRES, VALKEY, Place, locked, write_pid
 from bot.embedded.postgres import Postgres
 from bot.embedded.running import Running, start_together, stop_together
 from bot.embedded.servers import Mongod, Server, Valkey
@@ -88,7 +88,11 @@ class Keeper:
         return uris
 
     def _server(self, name: str, *, fast: bool) -> Server:
-        kinds = {POSTGRES: Postgres, VALKEY: Valkey, MONGOD: Mongod}
+        kinds: dict[str, type[Postgres] | type[Valkey] | type[Mongod]] = {
+            POSTGRES: Postgres,
+            VALKEY: Valkey,
+            MONGOD: Mongod,
+        }
         return kinds[name](self._place, fast=fast, search=Search())
 
     def _farewell(self, user: socket.socket) -> None:
@@ -116,7 +120,8 @@ def main(root: Path, descriptor: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _later)
     place = Place.at(root)
-    with locked(place.root / "keeper.lock", 30):
+    with locked(place.root / "keeper.lock", 30) as lock:
+        write_pid(lock, os.getpid())
         Keeper(place).run(first)
 
 

@@ -86,3 +86,10 @@ def locked(path: Path, seconds: float) -> Iterator[IO[str]]:
         time.sleep(0.02)
     with file:
         yield file
+
+
+def write_pid(file: IO[str], pid: int) -> None:
+    """Leave *pid* in a locked file: for people, and true as long as the lock is held."""
+    file.truncate(0)
+    file.write(f"{pid}\n")
+    file.flush()

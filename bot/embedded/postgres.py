@@ -1,6 +1,7 @@
 """Private PostgreSQL: made once, started as somebody who is not root."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -113,9 +114,10 @@ class Postgres:
 
     @cached_property
     def _major(self) -> int:
-        asked = [self._bin / "postgres", "--version"]
+        asked = [str(self._bin / "postgres"), "--version"]
         said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
-        return int(said.split()[2].split(".")[0].rstrip("abcdefghijklmnopqrstuvwxyz"))
+        number = re.search(r"\d+", said)  # "postgres (PostgreSQL) 18.6", or "19beta1".
+        return int(number.group()) if number else 0
 
     def _command(self, program: str, *words: str | Path) -> Command:
         return Command(

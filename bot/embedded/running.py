@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import IO
 
-from bot.embedded.place import Place, locked, try_lock
+from bot.embedded.place import Place, locked, try_lock, write_pid
 from bot.embedded.servers import Server, Tell
 from models.errors import Unavailable
 
@@ -90,9 +90,7 @@ class Running:
             self._log.replace(self._log.with_suffix(".log.old"))
         with self._log.open("ab") as output:
             self._process = self.server.command().spawn(log=output, lock=lock)
-        lock.truncate(0)
-        lock.write(f"{self._process.pid}\n")
-        lock.flush()
+        write_pid(lock, self._process.pid)
 
     def _end_orphan(self) -> None:
         # Linux has told it to stop when its keeper was killed; other systems leave that to us.
