@@ -1,0 +1,40 @@
+"""Customers: the people who write to a company."""
+
+from tortoise import fields
+from tortoise.contrib.postgres.fields import ArrayField
+from tortoise.fields import Now, SqlDefault
+
+from models.companies import Company
+from models.tenancy import CompanyModel
+
+
+class Customer(CompanyModel):
+    """One person who writes to one company, known by ``phone`` within it."""
+
+    id = fields.UUIDField(
+        primary_key=True, default=None, db_default=SqlDefault("gen_random_uuid()")
+    )
+    company: fields.ForeignKeyRelation[Company] = fields.ForeignKeyField(
+        "models.Company", related_name=False, on_delete=fields.CASCADE
+    )
+    phone = fields.CharField(20)
+    name = fields.CharField(255, null=True)
+    email = fields.CharField(255, null=True)
+    stage = fields.CharField(50, null=True, db_default="lead")
+    first_contact = fields.DatetimeField(null=True, db_default=Now())
+    last_interaction = fields.DatetimeField(null=True)
+    total_interactions = fields.IntField(null=True, db_default=0)
+    lifetime_value = fields.DecimalField(10, 2, null=True, db_default=SqlDefault("0.00"))
+    created_at = fields.DatetimeField(null=True, db_default=Now())
+    updated_at = fields.DatetimeField(null=True, db_default=Now())
+    tags = ArrayField("varchar(100)", null=True)
+    metadata = fields.JSONField[dict[str, object]](null=True, db_default=SqlDefault("'{}'::jsonb"))
+    whatsapp_lid = fields.CharField(32, null=True)
+    paused_until = fields.DatetimeField(null=True)
+    pause_reason = fields.CharField(50, null=True)
+    opted_out = fields.BooleanField(db_default=False)
+    noticed_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "customers"
+        unique_together = (("company", "phone"), ("company", "id"))

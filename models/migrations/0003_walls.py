@@ -1,0 +1,13 @@
+"""Company walls, keys across tables that stay within one company, and updated_at."""
+
+from pathlib import Path
+
+from tortoise.migrations.migration import Migration as Base
+from tortoise.migrations.operations import RunSQL
+
+
+class Migration(Base):
+    """Runs the SQL file of the same name."""
+
+    dependencies = [("models", "0002_ledger")]
+    operations = [RunSQL(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))]
