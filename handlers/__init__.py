@@ -1,1 +1,30 @@
-"""What we say: ordered handlers; the first that wants a turn answers it."""
+"""What we say: the ordered handlers; the first that wants a turn answers it."""
+
+from handlers.base import Completion, Handler, LanguageModel, Message, Prompt
+from handlers.hand_over import HandOver
+from handlers.media import Media
+from handlers.opt_out import OptOut
+from handlers.persona import Persona
+from handlers.prompts import Phrases, Prompts, load_prompts
+
+__all__ = [
+    "Completion",
+    "Handler",
+    "LanguageModel",
+    "Message",
+    "Phrases",
+    "Prompt",
+    "Prompts",
+    "build",
+    "load_prompts",
+]
+
+
+def build(model: LanguageModel, prompts: Prompts, pause_minutes: int) -> tuple[Handler, ...]:
+    """All handlers in their order; the last one wants every turn."""
+    return (
+        OptOut(prompts),
+        HandOver(prompts, pause_minutes=pause_minutes),
+        Media(prompts),
+        Persona(model, prompts, pause_minutes=pause_minutes),
+    )

@@ -1,0 +1,159 @@
+"""What a language model is told: a beginning that never changes, then this customer's turn."""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from handlers.base import Message, Prompt
+from handlers.links import mails, without_links
+from handlers.money import price_text, without_accents
+from handlers.prompts import Prompts, fill
+from models.text import bare, cut, one_line, squeeze, visible, words
+from models.values import CompanyCard, Kind, Line, ProductCard, Sender, Turn
+
+HISTORY_CHARACTERS = 1_000
+"""As much of an earlier message as a model reads."""
+
+BATCH_CHARACTERS = 6_000
+"""As much of the waiting messages as a model reads, all together."""
+
+COMPANIES_KEPT = 256
+RULE_WORDS = 8
+OWNER_WORDS = 20
+NOTHING = "—"
+
+_TAG = re.compile(r"<\s*/?\s*m-\w*\s*>?")
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The stable beginning of a company's prompt, and what the guard must know of it.
+
+    ``secrets`` are runs of words nobody may read in an answer: eight of our rules, twenty of
+    the owner's own text (which is there to be used, not recited).
+    """
+
+    text: str
+    hash: str
+    canary: str
+    rules: frozenset[str]
+    owner: frozenset[str]
+    owner_text: str
+    owner_mails: frozenset[str]
+
+
+class Briefs:
+    """Assembles prompts; a company's opening is byte-identical until its card changes."""
+
+    def __init__(self, prompts: Prompts) -> None:
+        self._prompts = prompts
+        self._rules = runs(fill(prompts.rules, company=" ", canary=" "), RULE_WORDS)
+        self._openings: dict[CompanyCard, Opening] = {}
+
+    def opening(self, company: CompanyCard) -> Opening:
+        """The company's opening, made once for each state of its card."""
+        known = self._openings.get(company)
+        if known is None:
+            while len(self._openings) >= COMPANIES_KEPT:
+                del self._openings[next(iter(self._openings))]
+            known = self._openings[company] = self._make(company)
+        return known
+
+    def prompt(self, turn: Turn) -> Prompt:
+        """The whole prompt of one turn."""
+        opening = self.opening(turn.company)
+        system = f"{opening.text}\n\n{self._customer(turn)}"
+        spoken = _merged(turn.history)
+        asked = self._asked(turn)
+        if spoken and spoken[-1].role == "user":
+            asked = Message("user", f"{spoken.pop().content}\n\n{asked.content}")
+        return Prompt(
+            messages=(Message("system", system), *spoken, asked),
+            turn=turn,
+            hash=opening.hash,
+            cache_key=f"{turn.company.id}:{opening.hash}",
+            repair=self._prompts.repair,
+        )
+
+    def _make(self, company: CompanyCard) -> Opening:
+        house_rules = without_links(visible(company.system_prompt or "")).strip()
+        personality = without_links(visible(company.brand_personality)).strip()
+        canary = _short_hash(f"{company.id}:{self._prompts.version}")
+        name = one_line(company.name, 100)
+        rules = fill(self._prompts.rules, company=name, canary=canary)
+        own = fill(
+            self._prompts.company,
+            company=name,
+            house_rules=house_rules or NOTHING,
+            personality=personality or NOTHING,
+            catalogue="\n".join(map(_catalogue_line, company.products)) or NOTHING,
+            by_hand=_refs(p for p in company.products if not p.payment_link),
+        )
+        owner_text = f"{company.system_prompt or ''}\n{company.brand_personality}"
+        return Opening(
+            text=f"{rules}\n\n{own}",
+            hash=_short_hash(f"{rules}\n\n{own}"),
+            canary=canary,
+            rules=self._rules,
+            owner=runs(house_rules, OWNER_WORDS) | runs(personality, OWNER_WORDS),
+            owner_text=without_accents(bare(owner_text)),
+            owner_mails=mails(owner_text),
+        )
+
+    def _customer(self, turn: Turn) -> str:
+        name = without_links(one_line(turn.customer.name or "", 40)).replace('"', "").strip()
+        return fill(self._prompts.customer, name=name or NOTHING, stage=turn.customer.stage.value)
+
+    def _asked(self, turn: Turn) -> Message:
+        text = squeeze(_TAG.sub("", visible(turn.text[: 2 * BATCH_CHARACTERS])))
+        notes = self._notes(turn, len(text))
+        tag = f"m-{secrets.token_hex(4)}"
+        body = "\n".join((f"<{tag}>", cut(text, BATCH_CHARACTERS), f"</{tag}>", *notes))
+        return Message("user", body)
+
+    def _notes(self, turn: Turn, length: int) -> Iterable[str]:
+        whole = sum(len(line.text) for line in turn.messages)
+        if length > BATCH_CHARACTERS or whole > 2 * BATCH_CHARACTERS:
+            yield fill(self._prompts.notes.shortened, length=str(whole))
+        if kinds := [kind.value for kind in turn.kinds if kind is not Kind.TEXT]:
+            yield fill(self._prompts.notes.attachments, kinds=", ".join(kinds))
+
+
+def runs(text: str, length: int) -> frozenset[str]:
+    """Every run of *length* words in *text*, as the guard compares them."""
+    said = words(text).split()
+    return frozenset(
+        " ".join(said[start : start + length]) for start in range(len(said) - length + 1)
+    )
+
+
+def _catalogue_line(product: ProductCard) -> str:
+    name, description = (
+        without_links(one_line(text, most)).replace("|", "/").strip()
+        for text, most in ((product.name, 100), (product.description, 400))
+    )
+    return f"{product.ref} | {name} | {price_text(product)} | {description or NOTHING}"
+
+
+def _refs(products: Iterable[ProductCard]) -> str:
+    return ", ".join(product.ref for product in products) or NOTHING
+
+
+def _merged(history: Iterable[Line]) -> list[Message]:
+    """The history with one message a side in a row, as chat templates want it."""
+    merged: list[Message] = []
+    for line in history:
+        text = cut(squeeze(visible(line.text[: 2 * HISTORY_CHARACTERS])), HISTORY_CHARACTERS)
+        role = "user" if line.sender is Sender.CUSTOMER else "assistant"
+        if not text:
+            continue
+        if merged and merged[-1].role == role:
+            text = f"{merged.pop().content}\n{text}"
+        merged.append(Message("user" if role == "user" else "assistant", text))
+    return merged
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

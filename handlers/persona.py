@@ -1,0 +1,148 @@
+"""The company's voice: asks a language model, and lets nothing through that is not ours to say."""
+
+import logging
+from dataclasses import dataclass, replace
+
+from handlers.answer import Answer
+from handlers.base import Completion, LanguageModel, Prompt
+from handlers.brief import Briefs, Opening
+from handlers.guard import Verdict, allowed_stage, inspect, product_to_pay
+from handlers.hand_over import handed_over
+from handlers.links import without_links
+from handlers.money import price_text
+from handlers.prompts import Prompts, fill
+from models.text import one_line
+from models.values import AiMetadata, ProductCard, Reply, Turn
+
+log = logging.getLogger(__name__)
+
+SURE_ENOUGH = 0.5
+"""Below this confidence the owner is told to have a look."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    completion: Completion
+    verdict: Verdict
+    ai: AiMetadata
+
+    @property
+    def answer(self) -> Answer:
+        return self.completion.answer
+
+
+class Persona:
+    """The last handler: it wants every turn.
+
+    An answer the guard holds back is asked for once more; after that the chat goes to a
+    person. RetryLater and GiveUp of the model pass through.
+    """
+
+    name = "persona"
+
+    def __init__(self, model: LanguageModel, prompts: Prompts, *, pause_minutes: int) -> None:
+        self._model = model
+        self._prompts = prompts
+        self._briefs = Briefs(prompts)
+        self._pause_minutes = pause_minutes
+
+    def wants(self, turn: Turn) -> bool:  # noqa: ARG002 - It wants them all.
+        return True
+
+    async def answer(self, turn: Turn) -> Reply:
+        prompt, opening = self._briefs.prompt(turn), self._briefs.opening(turn.company)
+        judged = await self._ask(prompt, opening)
+        if judged.verdict.problems:
+            judged = await self._ask_again(prompt, opening, judged)
+        reply = self._reply(turn, judged)
+        return replace(reply, ai=judged.ai, event_data=reply.event_data | _facts(prompt, judged))
+
+    async def _ask(self, prompt: Prompt, opening: Opening) -> _Judged:
+        completion = await self._model.complete(prompt)
+        verdict = inspect(completion.answer, prompt.turn.company, opening)
+        return _Judged(completion, verdict, _metadata(completion))
+
+    async def _ask_again(self, prompt: Prompt, opening: Opening, first: _Judged) -> _Judged:
+        log.warning(
+            "guard held an answer back",
+            extra={"company": str(prompt.turn.company.id), "why": first.verdict.problems},
+        )
+        notes = " ".join(getattr(self._prompts.notes, name) for name in first.verdict.problems)
+        note = fill(self._prompts.correction, problems=notes)
+        second = await self._ask(prompt.corrected(first.answer.model_dump_json(), note), opening)
+        return replace(second, ai=_added(first.ai, second.ai))
+
+    def _reply(self, turn: Turn, judged: _Judged) -> Reply:
+        if judged.verdict.problems:
+            reason = f"guard: {', '.join(judged.verdict.problems)}"
+            return self._hand_over(self._prompts.phrases.handover_after_failure, reason)
+        return replace(
+            self._said(turn, judged),
+            stage=allowed_stage(turn.customer.stage, judged.answer.stage),
+        )
+
+    def _said(self, turn: Turn, judged: _Judged) -> Reply:
+        text = judged.verdict.text
+        product = product_to_pay(judged.answer, turn.company)
+        if product is not None and not product.payment_link:
+            return self._by_hand(text, product)
+        if product is not None:
+            text = f"{text}\n\n{self._payment_line(product)}"
+        if any(action.kind == "hand_over" for action in judged.answer.actions):
+            return self._hand_over(f"{text}\n\n{self._prompts.phrases.handed_over}", "model")
+        return _flagged(Reply(parts=(text,), handler=self.name), judged.answer)
+
+    def _by_hand(self, text: str, product: ProductCard) -> Reply:
+        sentence = fill(self._prompts.phrases.no_payment_link, **_slots(product))
+        promises_link = any(word in text.casefold() for word in ("enlace", "link"))
+        whole = sentence if promises_link else f"{text}\n\n{sentence}"
+        return self._hand_over(whole, "no_payment_link")
+
+    def _payment_line(self, product: ProductCard) -> str:
+        link = (product.payment_link or "").strip()
+        return fill(self._prompts.phrases.payment_link, **_slots(product), link=link)
+
+    def _hand_over(self, text: str, reason: str) -> Reply:
+        return handed_over(
+            text, handler=self.name, pause_minutes=self._pause_minutes, reason=reason
+        )
+
+
+def _slots(product: ProductCard) -> dict[str, str]:
+    name = without_links(one_line(product.name, 100))
+    return {"product": name, "price": price_text(product)}
+
+
+def _flagged(reply: Reply, answer: Answer) -> Reply:
+    """The same reply, marked for the owner's eyes where the model was unsure or heard a complaint."""
+    if answer.intent == "complaint":
+        return replace(reply, event="owner_attention", event_data={"reason": "complaint"})
+    if answer.confidence < SURE_ENOUGH:
+        return replace(reply, event="owner_attention", event_data={"reason": "low_confidence"})
+    return reply
+
+
+def _metadata(completion: Completion) -> AiMetadata:
+    return AiMetadata(
+        model=completion.model,
+        tokens_used=completion.tokens,
+        response_time=round(1000 * completion.seconds),
+        intent=completion.answer.intent,
+        sentiment=completion.answer.sentiment,
+        confidence=completion.answer.confidence,
+    )
+
+
+def _added(first: AiMetadata, second: AiMetadata) -> AiMetadata:
+    return replace(
+        second,
+        tokens_used=first.tokens_used + second.tokens_used,
+        response_time=first.response_time + second.response_time,
+    )
+
+
+def _facts(prompt: Prompt, judged: _Judged) -> dict[str, object]:
+    facts: dict[str, object] = {"prompt_hash": prompt.hash, "target": judged.completion.target}
+    if judged.verdict.stripped:
+        facts["link_removed"] = True
+    return facts
