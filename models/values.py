@@ -59,7 +59,8 @@ class InboundMessage:
 
     ``phone`` is the value of ``customers.phone`` (``+…``, ``lid:…``, ``lidh:…`` or ``cli:…``);
     ``chat`` is the address replies go to, in the channel's own words. ``sent_at`` is the
-    wire's time, not ours. ``sender`` is CUSTOMER, or OWNER for what the owner typed.
+    wire's time, not ours. ``sender`` is CUSTOMER, or OWNER for what the owner typed. ``stale``
+    means too old to answer: it is kept, and its silence recorded.
     """
 
     company_id: UUID
@@ -74,6 +75,7 @@ class InboundMessage:
     lid: str | None = None
     name: str | None = None
     journal_seq: int = 0
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class CustomerRef:
     phone: str
     name: str | None = None
     stage: Stage = Stage.LEAD
+    opted_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
