@@ -1,7 +1,6 @@
 """How one line of a conversation stands in the context cache: JSON with the document's names."""
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,10 +36,10 @@ def _metadata(ai: AiMetadata) -> dict[str, object]:
     }
 
 
-def decode(values: Sequence[bytes]) -> tuple[Line, ...]:
-    """Read lines back; raises ValueError if any is not one of ours."""
+def decode(lines: bytes) -> tuple[Line, ...]:
+    """Read a JSON array of lines back; raises ValueError if any is not one of ours."""
     try:
-        return tuple(_decode(json.loads(value)) for value in values)
+        return tuple(_decode(value) for value in json.loads(lines))
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError("not a cached line") from error
 

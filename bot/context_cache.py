@@ -24,9 +24,13 @@ FILLING_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Miss:
-    """Read the history elsewhere; with a token, `ContextCache.fill` it in afterwards."""
+class Loaded:
+    """The lines, oldest first; None is a miss: read the history elsewhere.
 
+    A miss with a token wants to be filled in afterwards (`ContextCache.fill`).
+    """
+
+    lines: tuple[Line, ...] | None
     token: str | None = None
 
 
@@ -43,25 +47,28 @@ class ContextCache:
         self.hits = 0
         self.misses = 0
 
-    async def load(self, company_id: UUID, customer_id: UUID) -> tuple[Line, ...] | Miss:
-        """The lines, oldest first, or a Miss; the first to miss gets the token."""
-        token = secrets.token_hex(8)
+    async def load(self, company_id: UUID, customer_id: UUID) -> Loaded:
+        """The lines or a miss; among those who miss at once, the first gets the token."""
         key = _key(company_id, customer_id)
         try:
             await self.heal()
-            found = await self._redis.run(_LOAD, [key], token, FILLING_SECONDS)
-            lines = decode(found) if isinstance(found, list) else Miss(token if found else None)
+            loaded = await self._load(key)
         except RetryLater:
-            lines = Miss()
+            loaded = Loaded(None)
         except ValueError:
             log.warning("a cached conversation is not readable and is dropped")
             self._doubt(key)
-            lines = Miss()
-        self._tally(lines)
-        return lines
+            loaded = Loaded(None)
+        self.hits += loaded.lines is not None
+        self.misses += loaded.lines is None
+        return loaded
 
     async def push(self, company_id: UUID, customer_id: UUID, lines: Sequence[Line]) -> None:
-        """Add what was said, if the conversation is cached; a repeated line is one line."""
+        """Add what was said, if the conversation is cached; a repeated line is one line.
+
+        Call it after the lines are in Mongo: whoever fills has then read them there, or finds
+        them behind the token. The other way round leaves holes.
+        """
         if lines:
             await self._merge(_PUSH, _key(company_id, customer_id), "", lines)
 
@@ -89,6 +96,13 @@ class ContextCache:
             if self._doubtful.get(key) is doubt:  # A newer doubt came while we waited.
                 del self._doubtful[key]
 
+    async def _load(self, key: str) -> Loaded:
+        token = secrets.token_hex(8)
+        found = await self._redis.run(_LOAD, [key], token, FILLING_SECONDS)
+        if isinstance(found, bytes):
+            return Loaded(decode(found))
+        return Loaded(None, token if found else None)
+
     async def _merge(self, script: Script, key: str, first: str, lines: Sequence[Line]) -> bool:
         encoded = [encode(line) for line in lines]
         done = False
@@ -106,12 +120,6 @@ class ContextCache:
     def _doubt(self, key: str) -> None:
         self._doubtful[key] = object()
 
-    def _tally(self, found: tuple[Line, ...] | Miss) -> None:
-        if isinstance(found, Miss):
-            self.misses += 1
-        else:
-            self.hits += 1
-
 
 _FILLING = "filling:"
 
@@ -121,7 +129,8 @@ def _key(company_id: UUID, customer_id: UUID) -> str:
 
 
 # KEYS[1] the conversation; ARGV[1] a new token, ARGV[2] how long it holds.
-# Answers the lines, 1 if the token was placed, 0 while somebody else fills.
+# Answers the lines as one JSON array (20 replies cost us more than 20 commas), 1 if the token
+# was placed, 0 while somebody else fills.
 _LOAD = Script("""
 local lines = redis.pcall('LRANGE', KEYS[1], 0, -1)
 if lines.err then
@@ -134,7 +143,7 @@ if #lines == 0 then
   return 1
 end
 if string.sub(lines[1], 1, 8) == 'filling:' then return 0 end
-return lines
+return '[' .. table.concat(lines, ',') .. ']'
 """)
 
 # KEYS[1] the conversation; ARGV[1] the expected first element, ARGV[2] how many lines stay,

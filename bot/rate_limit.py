@@ -13,19 +13,19 @@ log = logging.getLogger(__name__)
 WINDOW_SECONDS = 60
 
 
-class Verdict(Enum):
+class Counted(Enum):
     """What the count says of one message."""
 
     WITHIN = 0
     FIRST_OVER = 1
     """Over the limit, and the one message of this window that the customer is told about."""
     OVER = 2
-    UNCOUNTED = 3
+    NOT_COUNTED = 3
     """Not looked at: the limit is off, the message is old, or Redis is away. Answer it."""
 
     @property
     def over(self) -> bool:
-        return self in (Verdict.FIRST_OVER, Verdict.OVER)
+        return self in (Counted.FIRST_OVER, Counted.OVER)
 
 
 class RateLimit:
@@ -42,24 +42,24 @@ class RateLimit:
 
     async def count(
         self, company_id: UUID, customer_phone: str, *, sent_at: datetime, now: datetime
-    ) -> Verdict:
+    ) -> Counted:
         """Count one message; *sent_at* is WhatsApp's own time."""
         old = (now - sent_at).total_seconds() > WINDOW_SECONDS
         if old or not self._limit:
-            return Verdict.UNCOUNTED
+            return Counted.NOT_COUNTED
         keys = _keys(company_id, customer_phone)
         try:
-            return Verdict(await self._redis.run(_COUNT, keys, self._limit, WINDOW_SECONDS))
+            return Counted(await self._redis.run(_COUNT, keys, self._limit, WINDOW_SECONDS))
         except RetryLater as error:
             self.blind += 1
             log.debug("a message was not counted", extra={"why": str(error)})
-            return Verdict.UNCOUNTED
+            return Counted.NOT_COUNTED
 
-    async def uncount(self, company_id: UUID, customer_phone: str, verdict: Verdict) -> None:
-        """Take back a message that turned out to be a repetition; *verdict* is what it got."""
-        if verdict is Verdict.UNCOUNTED:
+    async def uncount(self, company_id: UUID, customer_phone: str, counted: Counted) -> None:
+        """Take back a message that turned out to be a repetition; *counted* is what it got."""
+        if counted is Counted.NOT_COUNTED:
             return
-        unsaid = int(verdict is Verdict.FIRST_OVER)
+        unsaid = int(counted is Counted.FIRST_OVER)
         try:
             await self._redis.run(_UNCOUNT, _keys(company_id, customer_phone), unsaid)
         except RetryLater as error:

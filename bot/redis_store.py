@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.client import PubSub
@@ -149,8 +150,9 @@ class RedisStore:
         if keys:
             await self._command("DEL", *keys)
 
-    async def publish(self, channel: str, payload: Part = "") -> None:
-        await self._command("PUBLISH", channel, payload)
+    async def wake(self, company_id: UUID) -> None:
+        """Tell the host of the company's session that something waits; heard by `Wakes`."""
+        await self._command("PUBLISH", wake_channel(company_id), "")
 
     async def ping(self) -> None:
         await self._command("PING")
@@ -174,6 +176,10 @@ async def open_redis(url: str, *, connections: int = 20) -> AsyncIterator[RedisS
         yield store
     finally:
         await pool.disconnect()
+
+
+def wake_channel(company_id: UUID) -> str:
+    return f"wake:{company_id}"
 
 
 def patient_connection() -> dict[str, Any]:

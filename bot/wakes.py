@@ -5,31 +5,28 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from uuid import UUID
 
-from bot.redis_store import CALL_SECONDS, FAILURES, Reachability, RedisStore, backoff_seconds
-from models.errors import RetryLater
+from bot.redis_store import (
+    CALL_SECONDS,
+    FAILURES,
+    Reachability,
+    RedisStore,
+    backoff_seconds,
+    wake_channel,
+)
 
 
 class Wakes:
-    """Says and hears that a company has something to deliver; without it the sweep finds it.
+    """Hears that a company has something to deliver; without it the sweep finds it.
 
     Iterating yields the companies that were woken among those followed, for ever: after a
     restart of Redis it subscribes again, with back-off. A wake that nobody hears is lost.
     """
 
     def __init__(self, redis: RedisStore) -> None:
-        self._redis = redis
         self._pubsub = redis.pubsub()
         self._reach = Reachability("subscription")
         self._followed: set[UUID] = set()
         self._connected = False
-
-    async def wake(self, company_id: UUID) -> bool:
-        """Tell the company's host; False when Redis is away."""
-        try:
-            await self._redis.publish(_channel(company_id))
-        except RetryLater:
-            return False
-        return True
 
     async def follow(self, company_id: UUID) -> None:
         """Hear the company's wakes from now on."""
@@ -37,14 +34,14 @@ class Wakes:
         if self._connected:
             # If this fails the reader fails too, and subscribes to all again.
             with suppress(*FAILURES):
-                await self._pubsub.subscribe(_channel(company_id))
+                await self._pubsub.subscribe(wake_channel(company_id))
 
     async def unfollow(self, company_id: UUID) -> None:
         """Hear them no more."""
         self._followed.discard(company_id)
         if self._connected:
             with suppress(*FAILURES):
-                await self._pubsub.unsubscribe(_channel(company_id))
+                await self._pubsub.unsubscribe(wake_channel(company_id))
 
     async def __aiter__(self) -> AsyncIterator[UUID]:
         failures = 0
@@ -55,7 +52,7 @@ class Wakes:
                 while True:
                     message = await self._pubsub.get_message(timeout=None)
                     if message is not None:
-                        yield UUID(message["channel"].decode().removeprefix(_PREFIX))
+                        yield UUID(message["channel"].decode().removeprefix("wake:"))
             except FAILURES as error:
                 self._reach.failed(error)
                 failures += 1
@@ -69,12 +66,5 @@ class Wakes:
             await self._pubsub.connect()  # type: ignore[no-untyped-call] # redis-py.
             self._connected = True
             if self._followed:
-                await self._pubsub.subscribe(*map(_channel, self._followed))
+                await self._pubsub.subscribe(*map(wake_channel, self._followed))
         self._reach.answered()
-
-
-_PREFIX = "wake:"
-
-
-def _channel(company_id: UUID) -> str:
-    return f"{_PREFIX}{company_id}"

@@ -1,0 +1,192 @@
+"""The rate limit on a real Valkey."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from bot.rate_limit import Counted, RateLimit
+from bot.redis_store import RedisStore, open_redis
+from tests.bot.conftest import PrivateValkey
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+COMPANY = UUID("0b9a2f5e-0d2a-4c39-9d2b-3f1f1c7f0001")
+PHONE = "+5215550001111"
+KEY = f"rate_limit:{COMPANY}:{PHONE}"
+NOTICE = f"rate_limit_notice:{COMPANY}:{PHONE}"
+
+
+async def count(limit: RateLimit, *, company: UUID = COMPANY, phone: str = PHONE) -> Counted:
+    return await limit.count(company, phone, sent_at=NOW, now=NOW)
+
+
+async def left_ms(redis: RedisStore, key: str) -> int:
+    [left] = await redis.pipeline(("PTTL", key))
+    return int(left)
+
+
+async def test_ten_messages_a_minute_are_answered_and_one_notice_goes_out(
+    redis: RedisStore,
+) -> None:
+    limit = RateLimit(redis, limit=10)
+
+    counted = [await count(limit) for _ in range(13)]
+
+    assert counted == [Counted.WITHIN] * 10 + [Counted.FIRST_OVER] + [Counted.OVER] * 2
+    assert [verdict.over for verdict in counted] == [False] * 10 + [True] * 3
+
+
+async def test_messages_at_the_same_moment_are_counted_one_by_one(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=10)
+
+    counted = await asyncio.gather(*(count(limit) for _ in range(40)))
+
+    assert counted.count(Counted.WITHIN) == 10
+    assert counted.count(Counted.FIRST_OVER) == 1
+
+
+async def test_the_key_is_the_documents_and_holds_the_plain_count(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=10)
+
+    await count(limit)
+    await count(limit)
+
+    assert await redis.get(KEY) == b"2"
+
+
+async def test_the_window_is_sixty_seconds_from_its_first_message(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=10)
+    await count(limit)
+    assert 59_000 < await left_ms(redis, KEY) <= 60_000
+    await redis.pipeline(("PEXPIRE", KEY, 20_000))
+
+    await count(limit)
+
+    assert 19_000 < await left_ms(redis, KEY) <= 20_000  # Its end did not move.
+
+
+async def test_a_lost_expiry_is_given_back(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=10)
+    await redis.set(KEY, 3)
+
+    await count(limit)
+
+    assert await redis.get(KEY) == b"4"
+    assert 59_000 < await left_ms(redis, KEY) <= 60_000
+
+
+async def test_a_new_window_counts_from_one_and_may_notify_again(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=1)
+    assert [await count(limit) for _ in range(3)][1:] == [Counted.FIRST_OVER, Counted.OVER]
+    assert abs(await left_ms(redis, NOTICE) - await left_ms(redis, KEY)) < 1000
+    await redis.pipeline(("PEXPIRE", KEY, 1), ("PEXPIRE", NOTICE, 1))
+    await asyncio.sleep(0.01)
+
+    assert [await count(limit) for _ in range(2)] == [Counted.WITHIN, Counted.FIRST_OVER]
+
+
+async def test_a_message_older_than_the_window_is_not_counted(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=10)
+
+    old = await limit.count(COMPANY, PHONE, sent_at=NOW - timedelta(seconds=61), now=NOW)
+    assert old is Counted.NOT_COUNTED
+    assert not old.over
+    assert await redis.get(KEY) is None
+
+    await limit.count(COMPANY, PHONE, sent_at=NOW - timedelta(seconds=60), now=NOW)
+    assert await redis.get(KEY) == b"1"
+
+
+async def test_a_limit_of_zero_is_switched_off(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=0)
+
+    assert await count(limit) is Counted.NOT_COUNTED
+    assert await redis.get(KEY) is None
+
+
+async def test_a_repetition_is_counted_back_within_its_window(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=2)
+    await count(limit)
+    await redis.pipeline(("PEXPIRE", KEY, 20_000))
+
+    await limit.uncount(COMPANY, PHONE, await count(limit))
+
+    assert await redis.get(KEY) == b"1"
+    assert await left_ms(redis, KEY) <= 20_000
+    assert await count(limit) is Counted.WITHIN
+
+
+async def test_counting_back_never_goes_below_zero_nor_makes_a_key(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=2)
+
+    await limit.uncount(COMPANY, PHONE, Counted.WITHIN)
+    assert await redis.get(KEY) is None
+
+    await count(limit)
+    for _ in range(3):
+        await limit.uncount(COMPANY, PHONE, Counted.WITHIN)
+    assert await redis.get(KEY) == b"0"
+
+
+async def test_a_repetition_that_took_the_notice_gives_it_back(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=1)
+    await count(limit)
+    repetition = await count(limit)
+    assert repetition is Counted.FIRST_OVER
+    assert await count(limit) is Counted.OVER
+
+    await limit.uncount(COMPANY, PHONE, repetition)
+
+    assert await count(limit) is Counted.FIRST_OVER
+
+
+async def test_a_repetition_counted_back_does_not_bring_a_second_notice(
+    redis: RedisStore,
+) -> None:
+    limit = RateLimit(redis, limit=1)
+    repetition = await count(limit)
+    assert await count(limit) is Counted.FIRST_OVER
+
+    await limit.uncount(COMPANY, PHONE, repetition)
+
+    assert await count(limit) is Counted.OVER
+
+
+async def test_what_was_not_counted_is_not_counted_back(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=2)
+    await count(limit)
+
+    await limit.uncount(COMPANY, PHONE, Counted.NOT_COUNTED)
+
+    assert await redis.get(KEY) == b"1"
+
+
+async def test_companies_and_customers_never_share_a_count(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=1)
+    await count(limit)
+
+    assert await count(limit, company=uuid4()) is Counted.WITHIN
+    assert await count(limit, phone="+5215550002222") is Counted.WITHIN
+    assert await count(limit, phone="lid:5215550001111") is Counted.WITHIN
+
+
+async def test_a_foreign_value_under_the_key_is_replaced(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=1)
+
+    for foreign in (("SET", KEY, "many"), ("RPUSH", KEY, "x")):
+        await redis.pipeline(("DEL", KEY), foreign)
+        assert await count(limit) is Counted.WITHIN
+        assert await redis.get(KEY) == b"1"
+
+
+async def test_with_redis_away_messages_are_let_through_and_counted_as_blind(
+    private_valkey: PrivateValkey,
+) -> None:
+    async with open_redis(private_valkey.url) as redis:
+        limit = RateLimit(redis, limit=1)
+        await count(limit)
+        private_valkey.kill()
+
+        assert [await count(limit) for _ in range(3)] == [Counted.NOT_COUNTED] * 3
+        await limit.uncount(COMPANY, PHONE, Counted.WITHIN)
+
+        assert limit.blind == 3
