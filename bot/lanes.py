@@ -1,0 +1,154 @@
+"""When a turn begins: one lane a chat that waits for quiet, and slots that bound turns at once."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from bot.background import Background
+
+Chat = tuple[UUID, UUID]
+"""Company and customer: what a turn is about."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    first: float
+    newest: str
+    timer: asyncio.TimerHandle
+
+
+class Lanes:
+    """Debounce: a chat rings once it was quiet for *quiet* seconds, or after *longest* at most.
+
+    *ring* gets company, customer and the newest message id; what it raises is logged, and the
+    sweeper rings again.
+    """
+
+    def __init__(
+        self,
+        ring: Callable[[Chat, str], Awaitable[None]],
+        background: Background,
+        *,
+        quiet: float,
+        longest: float,
+    ) -> None:
+        self._ring = ring
+        self._background = background
+        self._quiet = quiet
+        self._longest = longest
+        self._waiting: dict[Chat, _Waiting] = {}
+
+    def __contains__(self, chat: Chat) -> bool:
+        return chat in self._waiting
+
+    def wake(self, chat: Chat, message_id: str) -> None:
+        """A message has arrived in *chat*: begin or lengthen its wait."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        waiting = self._waiting.get(chat)
+        first = waiting.first if waiting else now
+        if waiting:
+            waiting.timer.cancel()
+        due = min(now + self._quiet, first + self._longest)
+        timer = loop.call_at(due, self._fire, chat)
+        self._waiting[chat] = _Waiting(first, message_id, timer)
+
+    def ring_now(self, chat: Chat, message_id: str) -> None:
+        """Something waits in *chat* that no lane holds; a waiting lane is left alone."""
+        if chat not in self._waiting:
+            self._background.start(self._call(chat, message_id), name="ring")
+
+    def close(self) -> None:
+        """Forget all waits: their messages stay pending in the ledger."""
+        for waiting in self._waiting.values():
+            waiting.timer.cancel()
+        self._waiting.clear()
+
+    def _fire(self, chat: Chat) -> None:
+        newest = self._waiting.pop(chat).newest
+        self._background.start(self._call(chat, newest), name="ring")
+
+    async def _call(self, chat: Chat, newest: str) -> None:
+        await self._ring(chat, newest)
+
+
+class Slots:
+    """At most *per_host* turns at once, *per_company* of one company, fair between companies.
+
+    A chat that is submitted again while it waits is one chat; while it runs, it runs once more.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Chat], Awaitable[None]],
+        background: Background,
+        *,
+        per_company: int,
+        per_host: int,
+    ) -> None:
+        self._work = work
+        self._background = background
+        self._per_company = per_company
+        self._per_host = per_host
+        self._waiting: dict[UUID, deque[Chat]] = {}
+        self._queued: set[Chat] = set()
+        self._running: set[Chat] = set()
+        self._at_work: dict[UUID, int] = {}
+        self._closed = False
+
+    def __contains__(self, chat: Chat) -> bool:
+        return chat in self._queued or chat in self._running
+
+    @property
+    def running(self) -> list[Chat]:
+        """Chats whose turn is at work in this process."""
+        return list(self._running)
+
+    def submit(self, chat: Chat) -> None:
+        """Run a turn for *chat* as soon as there is room."""
+        if self._closed or chat in self._queued:
+            return
+        self._queued.add(chat)
+        self._waiting.setdefault(chat[0], deque()).append(chat)
+        self._fill()
+
+    def close(self) -> None:
+        """Begin no more turns; those at work go on."""
+        self._closed = True
+        self._waiting.clear()
+        self._queued.clear()
+
+    def _fill(self) -> None:
+        while len(self._running) < self._per_host and (chat := self._next()):
+            self._queued.discard(chat)
+            self._running.add(chat)
+            self._at_work[chat[0]] = self._at_work.get(chat[0], 0) + 1
+            self._background.start(self._run(chat), name="turn")
+
+    def _next(self) -> Chat | None:
+        """The oldest chat of the company whose turn it is; that company then goes last."""
+        for company in list(self._waiting):
+            if self._at_work.get(company, 0) >= self._per_company:
+                continue
+            queue = self._waiting[company]
+            chat = next((chat for chat in queue if chat not in self._running), None)
+            if chat is None:
+                continue
+            queue.remove(chat)
+            del self._waiting[company]
+            if queue:
+                self._waiting[company] = queue
+            return chat
+        return None
+
+    async def _run(self, chat: Chat) -> None:
+        try:
+            await self._work(chat)
+        finally:
+            self._running.discard(chat)
+            self._at_work[chat[0]] -= 1
+            if not self._at_work[chat[0]]:
+                del self._at_work[chat[0]]
+            self._fill()

@@ -1,0 +1,356 @@
+"""The ledger's verbs: each is one SQL function of ``migrations/0004_road.sql``, one round trip."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from models.values import (
+    AiMetadata,
+    Channel,
+    CompanyCard,
+    CustomerRef,
+    InboundMessage,
+    Kind,
+    Line,
+    ProductCard,
+    Reply,
+    Sender,
+    Stage,
+    Turn,
+)
+
+Call = Callable[..., Awaitable[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What intake did: ``verdict`` is new, collision or duplicate; ``reason`` means silence."""
+
+    verdict: str
+    inbox_id: int | None
+    customer: CustomerRef
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """``outcome`` is claimed, busy, nothing or silent; ``turn`` is there when claimed.
+
+    ``unremembered`` are ledger lines that the conversation document may not hold yet.
+    """
+
+    outcome: str
+    turn: Turn | None = None
+    unremembered: tuple[Line, ...] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One outbox row that is ready to leave."""
+
+    id: int
+    company_id: UUID
+    customer: CustomerRef
+    kind: str
+    chat: str
+    text: str
+    ai: AiMetadata | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of one message; ``state`` None: no such message."""
+
+    state: str | None
+    reason: str | None
+    open_parts: int
+    sent_parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """A ledger row to be written into its conversation document."""
+
+    ledger: str
+    row_id: int
+    company_id: UUID
+    customer: CustomerRef
+    line: Line
+
+
+class Ledger:
+    """One verb a step; every argument that names a company scopes the whole step to it."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    async def accept(
+        self, message: InboundMessage, *, reason: str | None, pause_seconds: float
+    ) -> Accepted:
+        """Keep *message*; afterwards it survives anything. *reason* records it as silent."""
+        row = await self._call(
+            "road_accept", message.company_id, message.wa_id, message.channel.value,
+            message.sender.value, message.phone, message.lid, message.chat, message.name,
+            message.kind.value, message.text, message.sent_at, message.journal_seq, reason,
+            pause_seconds,
+        )  # fmt: skip
+        customer = CustomerRef(
+            row["customer_id"], message.phone, row["customer_name"], Stage(row["stage"] or "lead")
+        )
+        return Accepted(row["verdict"], row["inbox_id"], customer, row["reason"])
+
+    async def hush(self, company_id: UUID, inbox_id: int, reason: str) -> None:
+        """Record that a pending message will not be answered, and why."""
+        await self._call("road_hush", company_id, inbox_id, reason)
+
+    async def notice(
+        self, company_id: UUID, customer_id: UUID, channel: Channel, chat: str, text: str
+    ) -> int:
+        """Put a notice into the outbox; it is nobody's turn."""
+        return int(
+            await self._value("road_notice", company_id, customer_id, channel.value, chat, text)
+        )
+
+    async def claim(self, company_id: UUID, customer_id: UUID, host: UUID) -> Claim:
+        """Open (or take up again) the customer's turn; whoever is first has it."""
+        data = _json(await self._value("road_claim", company_id, customer_id, host))
+        if data["outcome"] != "claimed":
+            return Claim(data["outcome"], reason=data.get("reason"))
+        return Claim("claimed", _turn(data), tuple(_line(raw) for raw in data["unremembered"]))
+
+    async def answer(
+        self, turn: Turn, reply: Reply, *, host: UUID, details: Mapping[str, object]
+    ) -> tuple[str, list[int]]:
+        """Record the reply. Outcome: ready with outbox ids, or lost, joined, silent."""
+        row = await self._call(
+            "road_answer", turn.company.id, turn.id, turn.attempt, host, list(reply.parts),
+            reply.handler, _dump(reply.ai and ai_document(reply.ai)),
+            reply.stage and reply.stage.value, reply.pause_minutes, reply.pause_reason,
+            reply.opt_out, reply.event, _dump(reply.event_data), _dump(details),
+        )  # fmt: skip
+        return row["outcome"], list(row["outbox_ids"] or ())
+
+    async def silence(self, turn: Turn, *, host: UUID, reason: str, handler: str | None) -> bool:
+        """End the turn without a reply; False when the turn is no longer ours."""
+        args = (turn.company.id, turn.id, turn.attempt, host, reason, handler)
+        return bool(await self._value("road_silence", *args))
+
+    async def defer(
+        self, turn: Turn, *, host: UUID, delay: float, reason: str, notice: str, notice_minutes: int
+    ) -> int | None:
+        """Let the turn wait *delay* seconds; returns a notice's outbox id if one is due."""
+        row = await self._call(
+            "road_defer", turn.company.id, turn.id, turn.attempt, host, delay, reason, notice,
+            notice_minutes,
+        )  # fmt: skip
+        return row["notice_id"] if row["deferred"] else None
+
+    async def ready(
+        self, company_id: UUID, channel: Channel, chat: str | None, limit: int = 100
+    ) -> list[Part]:
+        """Parts that may leave by this channel, oldest first."""
+        rows = _json(await self._value("road_ready", company_id, channel.value, chat, limit))
+        return [_part(company_id, row) for row in rows]
+
+    async def sending(
+        self,
+        part: Part,
+        *,
+        host: UUID,
+        fence: int,
+        secret: bytes,
+        sessions_hash: str | None,
+    ) -> str:
+        """The last look before a part leaves: go, stopped (the owner took over) or gone."""
+        args = (part.company_id, part.id, host, fence, secret, sessions_hash)
+        return str(await self._value("road_sending", *args))
+
+    async def sent(
+        self, company_id: UUID, outbox_id: int, wa_id: str | None, *, confirmed: bool
+    ) -> bool:
+        """Mark a part as sent; True when the customer has written more meanwhile."""
+        return bool(await self._value("road_sent", company_id, outbox_id, wa_id, confirmed))
+
+    async def unsent(self, company_id: UUID, outbox_id: int, *, give_up: bool, reason: str) -> None:
+        """A part that certainly never left: ready again, or failed for good."""
+        await self._call("road_unsent", company_id, outbox_id, give_up, reason)
+
+    async def stop(self, company_id: UUID, outbox_id: int, reason: str) -> None:
+        """Leave a part and those after it unsaid."""
+        await self._call("road_stop", company_id, outbox_id, reason)
+
+    async def unsettled(
+        self, company_id: UUID, channel: Channel, chat: str | None, fence: int | None
+    ) -> list[dict[str, Any]]:
+        """Sends whose end nobody saw: ``id``, ``chat``, ``secret`` (hex), ``sessions_hash``."""
+        rows = await self._value("road_unsettled", company_id, channel.value, chat, fence)
+        return list(_json(rows))
+
+    async def fate(self, company_id: UUID, wa_id: str) -> Fate:
+        """What became of one message."""
+        row = await self._call("road_fate", company_id, wa_id)
+        return Fate(row["state"], row["reason"], row["open_parts"] or 0, row["sent_parts"] or 0)
+
+    async def lease(self, company_id: UUID, host: UUID) -> int | None:
+        """Take or renew a session lease; its fence, or None while another host lives on it."""
+        fence = await self._value("road_lease", company_id, host)
+        return None if fence is None else int(fence)
+
+    async def release(self, company_id: UUID, host: UUID) -> None:
+        """Give a session lease back."""
+        await self._call("road_release", company_id, host)
+
+    async def _value(self, function: str, *args: object) -> Any:
+        row = await self._call(function, *args)
+        return next(iter(row.values()))
+
+
+class Desk:
+    """The ledger's verbs that look across companies; only the sweeper and the hosts use them."""
+
+    def __init__(self, call: Call, rows: Callable[..., Awaitable[Sequence[Mapping[str, Any]]]]):
+        self._call = call
+        self._rows = rows
+
+    async def beat(
+        self, host: UUID, *, name: str, shard: int, role: str
+    ) -> tuple[bool, dict[UUID, int]]:
+        """Beat once. Returns whether we had been declared dead, and everybody's beats."""
+        row = await self._call("desk_beat", host, name, shard, role)
+        beats = {UUID(key): int(value) for key, value in _json(row["beats"]).items()}
+        return bool(row["missing"]), beats
+
+    async def bury(self, hosts: Sequence[UUID]) -> int:
+        """Free what dead hosts held; returns how many turns became claimable."""
+        row = await self._call("desk_bury", list(hosts))
+        return int(next(iter(row.values())))
+
+    async def strays(self, host: UUID, running: Sequence[UUID], *, age_seconds: float) -> int:
+        """Free this host's turns that it no longer runs; *running* are customers."""
+        row = await self._call("desk_strays", host, list(running), age_seconds)
+        return int(next(iter(row.values())))
+
+    async def waiting(
+        self, *, grace_seconds: float, limit: int = 1000
+    ) -> list[tuple[UUID, UUID, str | None]]:
+        """Chats that wait for a turn with nobody at work: company, customer, newest id."""
+        rows = await self._rows("desk_waiting", grace_seconds, limit)
+        return [(row["company_id"], row["customer_id"], row["wa_id"]) for row in rows]
+
+    async def ready(self) -> list[tuple[UUID, Channel]]:
+        """Companies and channels with something ready to leave."""
+        rows = await self._rows("desk_ready")
+        return [(row["company_id"], Channel(row["channel"])) for row in rows]
+
+    async def unremembered(self, *, age_seconds: float, limit: int = 200) -> list[Forgotten]:
+        """Ledger rows that no conversation document is known to hold."""
+        row = await self._call("desk_unremembered", age_seconds, limit)
+        return [_forgotten(raw) for raw in _json(next(iter(row.values())))]
+
+    async def remembered(self, inbox: Sequence[int], outbox: Sequence[int]) -> None:
+        """The conversation documents hold these rows now."""
+        await self._call("desk_remembered", list(inbox), list(outbox))
+
+    async def overview(self) -> dict[str, Any]:
+        """Companies, backlog and hand-overs, as ``lyrox status`` shows them."""
+        row = await self._call("desk_overview")
+        return dict(_json(next(iter(row.values()))))
+
+    async def wanted(self) -> set[UUID]:
+        """Companies that should have a session."""
+        rows = await self._rows("desk_wanted")
+        return {next(iter(row.values())) for row in rows}
+
+
+def ai_document(ai: AiMetadata) -> dict[str, object]:
+    """The document's ``aiMetadata`` with its own field names; unknown fields are left out."""
+    names = {"tokens_used": "tokensUsed", "response_time": "responseTime"}
+    return {names.get(key, key): value for key, value in asdict(ai).items() if value is not None}
+
+
+def ai_metadata(document: Mapping[str, Any] | None) -> AiMetadata | None:
+    """The way back from `ai_document`."""
+    if document is None:
+        return None
+    return AiMetadata(
+        model=document["model"],
+        tokens_used=document["tokensUsed"],
+        response_time=document["responseTime"],
+        intent=document.get("intent"),
+        sentiment=document.get("sentiment"),
+        confidence=document.get("confidence"),
+    )
+
+
+def _json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _dump(value: object) -> str | None:
+    return None if value is None else json.dumps(value)
+
+
+def _line(raw: Mapping[str, Any]) -> Line:
+    return Line(raw["id"], datetime.fromisoformat(raw["at"]), Sender(raw["sender"]), raw["text"])
+
+
+def _turn(data: Mapping[str, Any]) -> Turn:
+    turn, customer, company = data["turn"], data["customer"], data["company"]
+    messages = data["messages"] or []
+    return Turn(
+        id=UUID(turn["id"]),
+        attempt=turn["attempt"],
+        tries=turn["tries"],
+        company=CompanyCard(
+            UUID(company["id"]),
+            company["name"],
+            company["brand_personality"],
+            company["system_prompt"],
+            tuple(_product(number, raw) for number, raw in enumerate(data["products"], 1)),
+        ),
+        customer=_customer(customer),
+        channel=Channel(turn["channel"]),
+        chat=turn["chat"],
+        messages=tuple(_line({**raw, "sender": "customer"}) for raw in messages),
+        kinds=tuple(Kind(raw["kind"]) for raw in messages),
+    )
+
+
+def _customer(raw: Mapping[str, Any]) -> CustomerRef:
+    return CustomerRef(UUID(raw["id"]), raw["phone"], raw["name"], Stage(raw["stage"] or "lead"))
+
+
+def _product(number: int, raw: Mapping[str, Any]) -> ProductCard:
+    return ProductCard(
+        ref=f"P{number}",
+        id=UUID(raw["id"]),
+        name=raw["name"],
+        description=raw["description"] or "",
+        price=Decimal(raw["price"]),
+        currency=raw["currency"] or "USD",
+        payment_link=raw["payment_link"],
+    )
+
+
+def _part(company_id: UUID, raw: Mapping[str, Any]) -> Part:
+    return Part(
+        id=raw["id"],
+        company_id=company_id,
+        customer=_customer({**raw, "id": raw["customer_id"]}),
+        kind=raw["kind"],
+        chat=raw["chat"],
+        text=raw["content"],
+        ai=ai_metadata(raw["ai_metadata"]),
+    )
+
+
+def _forgotten(raw: Mapping[str, Any]) -> Forgotten:
+    at = datetime.fromisoformat(raw["at"])
+    line = Line(raw["line"], at, Sender(raw["sender"]), raw["text"], ai_metadata(raw["ai"]))
+    customer = _customer({**raw, "id": raw["customer_id"]})
+    return Forgotten(raw["ledger"], raw["id"], UUID(raw["company_id"]), customer, line)

@@ -1,0 +1,581 @@
+-- The road: one function a step, one statement each, so a step is one round trip and atomic.
+-- Every function sets its own scope for the length of its statement: road_* a company's,
+-- desk_* the system's. Names of parameters start with p_.
+-- Rows are locked in this order, so that no two steps wait for each other: a customer, its
+-- outbox, its turn, its inbox.
+
+CREATE FUNCTION enter_company(p_company uuid) RETURNS void LANGUAGE sql AS $$
+  SELECT set_config('app.company_id', p_company::text, true), set_config('app.system', 'off', true);
+$$;
+
+CREATE FUNCTION enter_system() RETURNS void LANGUAGE sql AS $$
+  SELECT set_config('app.company_id', '00000000-0000-0000-0000-000000000000', true),
+         set_config('app.system', 'on', true);
+$$;
+
+-- Which customer a message belongs to: by phone, else by LID; made when unknown. A customer
+-- known only by LID gains the phone number with the first message that shows it.
+CREATE FUNCTION road_customer(p_company uuid, p_phone text, p_lid text, p_name text)
+RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE v_id uuid; v_phone text;
+BEGIN
+  SELECT id INTO v_id FROM customers WHERE company_id = p_company AND phone = p_phone;
+  IF v_id IS NOT NULL THEN RETURN v_id; END IF;
+  IF p_lid IS NOT NULL THEN
+    SELECT id, phone INTO v_id, v_phone FROM customers
+     WHERE company_id = p_company AND whatsapp_lid = p_lid;
+    IF v_id IS NOT NULL THEN
+      IF v_phone LIKE 'lid%' AND p_phone NOT LIKE 'lid%' THEN
+        UPDATE customers SET phone = p_phone WHERE company_id = p_company AND id = v_id;
+      END IF;
+      RETURN v_id;
+    END IF;
+  END IF;
+  INSERT INTO customers (company_id, phone, name, whatsapp_lid)
+  VALUES (p_company, p_phone, p_name, p_lid)
+  ON CONFLICT (company_id, phone) DO UPDATE SET name = coalesce(customers.name, excluded.name)
+  RETURNING id INTO v_id;
+  RETURN v_id;
+END $$;
+
+-- A newer message takes back an answer of which nothing has left yet, at most twice a turn.
+CREATE FUNCTION road_supersede(p_company uuid, p_customer uuid) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE v_turn uuid;
+BEGIN
+  SELECT t.id INTO v_turn
+    FROM outbox o JOIN turns t ON t.id = o.turn_id
+   WHERE o.company_id = p_company AND o.customer_id = p_customer AND o.state = 'ready'
+     AND o.kind = 'reply' AND t.superseded < 2
+   LIMIT 1;
+  IF v_turn IS NULL THEN RETURN false; END IF;
+  -- Delivery locks the same rows: whoever wins them decides.
+  PERFORM 1 FROM outbox WHERE turn_id = v_turn ORDER BY id FOR UPDATE;
+  IF EXISTS (SELECT 1 FROM outbox WHERE turn_id = v_turn
+              AND state NOT IN ('ready', 'superseded')) THEN RETURN false; END IF;
+  -- A turn that hands over or changes the customer's consent is final.
+  IF EXISTS (SELECT 1 FROM turns WHERE id = v_turn AND details ? 'final') THEN RETURN false; END IF;
+  UPDATE outbox SET state = 'superseded', reason = 'a newer message arrived'
+   WHERE turn_id = v_turn AND state = 'ready';
+  UPDATE turns SET state = 'open', host_id = NULL, due_at = NULL, closed_at = NULL,
+         superseded = superseded + 1 WHERE id = v_turn;
+  UPDATE inbox SET state = 'taken' WHERE turn_id = v_turn;
+  RETURN true;
+END $$;
+
+-- Intake. verdict: new | collision | duplicate; reason: why it will not be answered, or null.
+CREATE FUNCTION road_accept(
+  p_company uuid, p_wa_id text, p_channel text, p_sender text, p_phone text, p_lid text,
+  p_chat text, p_name text, p_kind text, p_content text, p_sent_at timestamptz,
+  p_journal_seq bigint, p_reason text, p_pause_seconds double precision,
+  OUT verdict text, OUT inbox_id bigint, OUT customer_id uuid, OUT reason text,
+  OUT customer_name text, OUT stage text)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE v_customer uuid; v_wa text := p_wa_id; v_other uuid; v_paused boolean; v_pause text;
+BEGIN
+  PERFORM enter_company(p_company);
+  v_customer := road_customer(p_company, p_phone, p_lid, CASE WHEN p_sender = 'customer' THEN p_name END);
+  verdict := 'new';
+  SELECT i.customer_id INTO v_other FROM inbox i
+   WHERE i.company_id = p_company AND i.wa_id = p_wa_id;
+  IF FOUND THEN
+    IF v_other = v_customer THEN
+      verdict := 'duplicate'; customer_id := v_customer; RETURN;
+    END IF;
+    v_wa := p_wa_id || '#' || v_customer; verdict := 'collision';
+  END IF;
+
+  SELECT (c.paused_until > now()) IS TRUE OR co.paused, coalesce(c.pause_reason, 'company')
+    INTO v_paused, v_pause
+    FROM customers c JOIN companies co ON co.id = c.company_id
+   WHERE c.company_id = p_company AND c.id = v_customer FOR NO KEY UPDATE OF c;
+  reason := CASE WHEN p_sender = 'owner' THEN 'written by the owner'
+                 WHEN p_reason IS NOT NULL THEN p_reason
+                 WHEN v_paused THEN 'paused: ' || v_pause END;
+
+  INSERT INTO inbox (company_id, customer_id, wa_id, channel, sender, chat, kind, content,
+                     sent_at, journal_seq, state, reason)
+  VALUES (p_company, v_customer, v_wa, p_channel, p_sender, p_chat, p_kind, p_content,
+          p_sent_at, p_journal_seq, CASE WHEN reason IS NULL THEN 'pending' ELSE 'silent' END, reason)
+  ON CONFLICT (company_id, wa_id) DO NOTHING
+  RETURNING inbox.id INTO inbox_id;
+  customer_id := v_customer;
+  IF inbox_id IS NULL THEN verdict := 'duplicate'; RETURN; END IF;
+
+  IF p_sender = 'owner' THEN
+    UPDATE customers c SET pause_reason = 'owner', paused_until =
+           greatest(c.paused_until, now() + make_interval(secs => p_pause_seconds))
+     WHERE c.company_id = p_company AND c.id = v_customer
+     RETURNING c.name, c.stage INTO customer_name, stage;
+  ELSE
+    UPDATE customers c SET last_interaction = greatest(c.last_interaction, p_sent_at),
+           total_interactions = c.total_interactions + 1, name = coalesce(c.name, p_name),
+           whatsapp_lid = CASE WHEN c.whatsapp_lid IS NULL AND p_lid IS NOT NULL AND NOT EXISTS (
+               SELECT 1 FROM customers d WHERE d.company_id = p_company AND d.whatsapp_lid = p_lid)
+             THEN p_lid ELSE c.whatsapp_lid END
+     WHERE c.company_id = p_company AND c.id = v_customer
+     RETURNING c.name, c.stage INTO customer_name, stage;
+    IF reason IS NULL THEN PERFORM road_supersede(p_company, v_customer); END IF;
+  END IF;
+END $$;
+
+-- A message that must not be answered after all, for example over the rate limit.
+CREATE FUNCTION road_hush(p_company uuid, p_inbox bigint, p_reason text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_company(p_company);
+  UPDATE inbox SET state = 'silent', reason = p_reason
+   WHERE company_id = p_company AND id = p_inbox AND state = 'pending';
+END $$;
+
+-- A notice is not a turn's reply; the caller bounds how many a chat gets.
+CREATE FUNCTION road_notice(p_company uuid, p_customer uuid, p_channel text, p_chat text, p_text text)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE v_id bigint;
+BEGIN
+  PERFORM enter_company(p_company);
+  INSERT INTO outbox (company_id, customer_id, kind, channel, chat, content)
+  VALUES (p_company, p_customer, 'notice', p_channel, p_chat, p_text) RETURNING id INTO v_id;
+  RETURN v_id;
+END $$;
+
+CREATE FUNCTION road_close_silent(p_company uuid, p_turn uuid, p_reason text, p_handler text)
+RETURNS void LANGUAGE sql AS $$
+  UPDATE inbox SET state = 'silent', reason = p_reason
+   WHERE company_id = p_company AND turn_id = p_turn AND state = 'taken';
+  UPDATE turns SET state = 'silent', reason = p_reason, handler = p_handler, closed_at = now(),
+         due_at = NULL
+   WHERE company_id = p_company AND id = p_turn;
+$$;
+
+-- Everything a turn needs, in one document. outcome: claimed | busy | nothing | silent.
+CREATE FUNCTION road_claim(p_company uuid, p_customer uuid, p_host uuid) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE v_customer customers; v_company companies; v_turn turns; v_first inbox;
+BEGIN
+  PERFORM enter_company(p_company);
+  -- The customer's row serialises claims, answers and pauses of one chat.
+  SELECT * INTO v_customer FROM customers
+   WHERE company_id = p_company AND id = p_customer FOR NO KEY UPDATE;
+  IF NOT FOUND THEN RETURN jsonb_build_object('outcome', 'nothing'); END IF;
+  SELECT * INTO v_turn FROM turns
+   WHERE company_id = p_company AND customer_id = p_customer AND state = 'open';
+  IF FOUND AND v_turn.host_id IS NOT NULL THEN RETURN jsonb_build_object('outcome', 'busy'); END IF;
+  IF EXISTS (SELECT 1 FROM outbox WHERE company_id = p_company AND customer_id = p_customer
+              AND state IN ('ready', 'sending') AND kind = 'reply') THEN
+    RETURN jsonb_build_object('outcome', 'busy');
+  END IF;
+  SELECT * INTO v_first FROM inbox WHERE company_id = p_company AND customer_id = p_customer
+     AND state = 'pending' ORDER BY id DESC LIMIT 1;
+  IF v_turn.id IS NULL AND v_first.id IS NULL THEN
+    RETURN jsonb_build_object('outcome', 'nothing');
+  END IF;
+  IF v_turn.id IS NULL THEN
+    INSERT INTO turns (company_id, customer_id, channel, chat, host_id, claimed_at)
+    VALUES (p_company, p_customer, v_first.channel, v_first.chat, p_host, now()) RETURNING * INTO v_turn;
+  ELSE
+    UPDATE turns SET host_id = p_host, attempt = attempt + 1, due_at = NULL, claimed_at = now(),
+           channel = coalesce(v_first.channel, channel), chat = coalesce(v_first.chat, chat)
+     WHERE id = v_turn.id RETURNING * INTO v_turn;
+  END IF;
+  UPDATE inbox SET state = 'taken', turn_id = v_turn.id
+   WHERE company_id = p_company AND customer_id = p_customer AND state = 'pending';
+
+  SELECT * INTO v_company FROM companies WHERE id = p_company;
+  IF v_company.paused OR NOT v_company.active THEN
+    PERFORM road_close_silent(p_company, v_turn.id, 'paused: company', NULL);
+    RETURN jsonb_build_object('outcome', 'silent', 'reason', 'paused: company');
+  END IF;
+  IF v_customer.paused_until > now() THEN
+    PERFORM road_close_silent(p_company, v_turn.id, 'paused: ' || v_customer.pause_reason, NULL);
+    RETURN jsonb_build_object('outcome', 'silent', 'reason', 'paused: ' || v_customer.pause_reason);
+  END IF;
+
+  RETURN jsonb_build_object(
+    'outcome', 'claimed',
+    'turn', jsonb_build_object('id', v_turn.id, 'attempt', v_turn.attempt, 'tries', v_turn.tries,
+                               'channel', v_turn.channel, 'chat', v_turn.chat),
+    'customer', jsonb_build_object('id', v_customer.id, 'phone', v_customer.phone,
+                  'name', v_customer.name, 'stage', v_customer.stage,
+                  'opted_out', v_customer.opted_out),
+    'company', jsonb_build_object('id', v_company.id, 'name', v_company.name,
+                 'brand_personality', v_company.brand_personality,
+                 'system_prompt', v_company.system_prompt),
+    'products', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', p.id, 'name', p.name,
+                   'description', p.description, 'price', p.price::text, 'currency', p.currency,
+                   'payment_link', p.payment_link) ORDER BY p.created_at, p.id), '[]'::jsonb)
+                   FROM products p WHERE p.company_id = p_company AND p.active),
+    'messages', (SELECT jsonb_agg(jsonb_build_object('id', m.wa_id, 'row', m.id, 'at', m.sent_at,
+                   'text', m.content, 'kind', m.kind) ORDER BY m.sent_at, m.journal_seq, m.id)
+                   FROM inbox m WHERE m.company_id = p_company AND m.turn_id = v_turn.id),
+    'unremembered', road_unremembered(p_company, p_customer, v_turn.id));
+END $$;
+
+-- The newest ledger rows that the conversation document may not hold yet.
+CREATE FUNCTION road_unremembered(p_company uuid, p_customer uuid, p_turn uuid) RETURNS jsonb
+LANGUAGE sql AS $$
+  SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.at, l.id), '[]'::jsonb) FROM (
+    (SELECT wa_id AS id, sent_at AS at, sender, content AS text FROM inbox
+      WHERE company_id = p_company AND customer_id = p_customer AND NOT remembered
+        AND turn_id IS DISTINCT FROM p_turn ORDER BY id DESC LIMIT 20)
+    UNION ALL
+    (SELECT coalesce(wa_id, 'outbox-' || id), sent_at, 'agent', content FROM outbox
+      WHERE company_id = p_company AND customer_id = p_customer AND state = 'sent'
+        AND NOT remembered ORDER BY id DESC LIMIT 20)) l;
+$$;
+
+-- The answer, compare-and-set on turn and attempt. outcome: ready | lost | joined | silent.
+CREATE FUNCTION road_answer(
+  p_company uuid, p_turn uuid, p_attempt int, p_host uuid, p_parts text[], p_handler text,
+  p_ai jsonb, p_stage text, p_pause_minutes int, p_pause_reason text, p_opt_out boolean,
+  p_event text, p_event_data jsonb, p_details jsonb,
+  OUT outcome text, OUT outbox_ids bigint[])
+LANGUAGE plpgsql AS $$
+DECLARE v_turn turns; v_customer customers;
+BEGIN
+  PERFORM enter_company(p_company);
+  SELECT c.* INTO v_customer FROM customers c JOIN turns t ON t.customer_id = c.id
+   WHERE t.id = p_turn AND c.company_id = p_company FOR NO KEY UPDATE OF c;
+  UPDATE turns SET state = 'answered', handler = p_handler, details = p_details, closed_at = now()
+   WHERE company_id = p_company AND id = p_turn AND attempt = p_attempt AND host_id = p_host
+     AND state = 'open' RETURNING * INTO v_turn;
+  IF NOT FOUND THEN outcome := 'lost'; RETURN; END IF;
+  IF v_customer.paused_until > now() THEN
+    PERFORM road_close_silent(p_company, p_turn, 'paused: ' || v_customer.pause_reason, p_handler);
+    outcome := 'silent'; RETURN;
+  END IF;
+  IF v_turn.superseded < 2 AND EXISTS (
+      SELECT 1 FROM inbox WHERE company_id = p_company AND customer_id = v_customer.id
+         AND state = 'pending') THEN
+    UPDATE turns SET state = 'open', host_id = NULL, due_at = NULL, closed_at = NULL,
+           superseded = superseded + 1 WHERE id = p_turn;
+    outcome := 'joined'; RETURN;
+  END IF;
+  WITH written AS (
+    INSERT INTO outbox (company_id, customer_id, turn_id, part, kind, channel, chat, content, ai_metadata)
+    SELECT p_company, v_customer.id, p_turn, part, 'reply', v_turn.channel, v_turn.chat, content,
+           CASE WHEN part = 1 THEN p_ai END
+      FROM unnest(p_parts) WITH ORDINALITY AS parts(content, part) RETURNING id)
+  SELECT array_agg(id ORDER BY id) INTO outbox_ids FROM written;
+  UPDATE inbox SET state = 'answered' WHERE company_id = p_company AND turn_id = p_turn;
+  IF p_stage IS NOT NULL OR p_pause_minutes IS NOT NULL OR p_opt_out IS NOT NULL THEN
+    UPDATE customers SET stage = coalesce(p_stage, stage), opted_out = coalesce(p_opt_out, opted_out),
+           pause_reason = CASE WHEN p_pause_minutes IS NULL THEN pause_reason ELSE p_pause_reason END,
+           paused_until = CASE WHEN p_pause_minutes IS NULL THEN paused_until
+                               ELSE now() + make_interval(mins => p_pause_minutes) END
+     WHERE company_id = p_company AND id = v_customer.id;
+  END IF;
+  IF p_event IS NOT NULL THEN
+    INSERT INTO agent_logs (company_id, agent_type, event_type, event_data, customer_id)
+    VALUES (p_company, 'customer-acquisition', p_event, p_event_data, v_customer.id);
+  END IF;
+  outcome := 'ready';
+END $$;
+
+-- A turn that ends in a recorded silence.
+CREATE FUNCTION road_silence(p_company uuid, p_turn uuid, p_attempt int, p_host uuid,
+                             p_reason text, p_handler text) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_company(p_company);
+  PERFORM 1 FROM turns WHERE company_id = p_company AND id = p_turn AND attempt = p_attempt
+      AND host_id = p_host AND state = 'open' FOR UPDATE;
+  IF NOT FOUND THEN RETURN false; END IF;
+  PERFORM road_close_silent(p_company, p_turn, p_reason, p_handler);
+  RETURN true;
+END $$;
+
+-- Nobody could answer: the turn waits, and the chat gets at most one notice in p_notice_minutes.
+CREATE FUNCTION road_defer(p_company uuid, p_turn uuid, p_attempt int, p_host uuid,
+  p_delay_seconds double precision, p_reason text, p_notice text, p_notice_minutes int,
+  OUT deferred boolean, OUT notice_id bigint)
+LANGUAGE plpgsql AS $$
+DECLARE v_turn turns;
+BEGIN
+  PERFORM enter_company(p_company);
+  UPDATE turns SET host_id = NULL, tries = tries + 1, reason = p_reason,
+         due_at = now() + make_interval(secs => p_delay_seconds)
+   WHERE company_id = p_company AND id = p_turn AND attempt = p_attempt AND host_id = p_host
+     AND state = 'open' RETURNING * INTO v_turn;
+  deferred := FOUND;
+  IF NOT deferred OR p_notice IS NULL THEN RETURN; END IF;
+  UPDATE customers SET noticed_at = now() WHERE company_id = p_company AND id = v_turn.customer_id
+     AND (noticed_at IS NULL OR noticed_at < now() - make_interval(mins => p_notice_minutes))
+     AND (paused_until IS NULL OR paused_until < now());
+  IF FOUND THEN
+    INSERT INTO outbox (company_id, customer_id, kind, channel, chat, content)
+    VALUES (p_company, v_turn.customer_id, 'notice', v_turn.channel, v_turn.chat, p_notice)
+    RETURNING id INTO notice_id;
+  END IF;
+END $$;
+
+-- What a wire may send now, oldest first; a terminal asks for its own chat alone.
+CREATE FUNCTION road_ready(p_company uuid, p_channel text, p_chat text, p_limit int) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_company(p_company);
+  RETURN (SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.id), '[]'::jsonb) FROM (
+    SELECT o.id, o.customer_id, o.turn_id, o.kind, o.chat, o.content, o.ai_metadata, o.part,
+           c.phone, c.name, c.stage
+      FROM outbox o JOIN customers c ON c.company_id = o.company_id AND c.id = o.customer_id
+     WHERE o.company_id = p_company AND o.state = 'ready' AND o.channel = p_channel
+       AND (p_chat IS NULL OR o.chat = p_chat) ORDER BY o.id LIMIT p_limit) r);
+END $$;
+
+-- The last look before a part leaves. outcome: go | stopped | gone.
+CREATE FUNCTION road_sending(p_company uuid, p_outbox bigint, p_host uuid, p_fence bigint,
+                             p_secret bytea, p_sessions_hash text) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE v_row outbox; v_stop text;
+BEGIN
+  PERFORM enter_company(p_company);
+  SELECT * INTO v_row FROM outbox WHERE company_id = p_company AND id = p_outbox FOR UPDATE;
+  IF NOT FOUND OR v_row.state <> 'ready' THEN RETURN 'gone'; END IF;
+  IF v_row.channel = 'whatsapp' AND NOT EXISTS (SELECT 1 FROM session_leases
+      WHERE company_id = p_company AND host_id = p_host AND fence = p_fence) THEN
+    RETURN 'gone';
+  END IF;
+  -- A hand-over's own farewell is written together with its pause, so that pause lets it pass.
+  SELECT CASE WHEN co.paused THEN 'paused: company'
+              WHEN c.paused_until > now() AND c.pause_reason <> 'handover'
+              THEN 'paused: ' || c.pause_reason END INTO v_stop
+    FROM customers c JOIN companies co ON co.id = c.company_id
+   WHERE c.company_id = p_company AND c.id = v_row.customer_id;
+  IF v_stop IS NOT NULL THEN
+    PERFORM road_stop(p_company, p_outbox, v_stop);
+    RETURN 'stopped';
+  END IF;
+  UPDATE outbox SET state = 'sending', sending_at = now(), host_id = p_host, fence = p_fence,
+         message_secret = p_secret, sessions_hash = p_sessions_hash
+   WHERE company_id = p_company AND id = p_outbox;
+  RETURN 'go';
+END $$;
+
+-- The owner took over: this part and those after it stay unsaid, and the reason is recorded.
+CREATE FUNCTION road_stop(p_company uuid, p_outbox bigint, p_reason text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE v_turn uuid;
+BEGIN
+  PERFORM enter_company(p_company);
+  SELECT turn_id INTO v_turn FROM outbox WHERE company_id = p_company AND id = p_outbox;
+  UPDATE outbox SET state = 'stopped', reason = p_reason
+   WHERE company_id = p_company AND state IN ('ready', 'sending')
+     AND (id = p_outbox OR (turn_id = v_turn AND id > p_outbox));
+  IF v_turn IS NOT NULL AND NOT EXISTS (SELECT 1 FROM outbox
+      WHERE turn_id = v_turn AND state IN ('ready', 'sending', 'sent')) THEN
+    UPDATE turns SET state = 'silent', reason = p_reason WHERE company_id = p_company AND id = v_turn;
+    UPDATE inbox SET state = 'silent', reason = p_reason
+     WHERE company_id = p_company AND turn_id = v_turn;
+  END IF;
+END $$;
+
+-- A part has left: metrics and the log line in the same statement. True: more is waiting.
+CREATE FUNCTION road_sent(p_company uuid, p_outbox bigint, p_wa_id text, p_confirmed boolean)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE v_row outbox;
+BEGIN
+  PERFORM enter_company(p_company);
+  PERFORM 1 FROM customers c JOIN outbox o ON o.customer_id = c.id AND o.company_id = c.company_id
+    WHERE o.company_id = p_company AND o.id = p_outbox FOR NO KEY UPDATE OF c;
+  UPDATE outbox SET state = 'sent', sent_at = now(), wa_id = p_wa_id, confirmed = p_confirmed
+   WHERE company_id = p_company AND id = p_outbox AND state = 'sending' RETURNING * INTO v_row;
+  IF NOT FOUND THEN RETURN false; END IF;
+  UPDATE customers SET last_interaction = greatest(last_interaction, now())
+   WHERE company_id = p_company AND id = v_row.customer_id;
+  INSERT INTO agent_logs (company_id, agent_type, event_type, event_data, customer_id, tokens_used,
+                          response_time_ms)
+  VALUES (p_company, 'customer-acquisition', CASE v_row.kind WHEN 'reply' THEN 'message_sent' ELSE 'notice_sent' END,
+          jsonb_strip_nulls(jsonb_build_object('outboxId', v_row.id, 'turnId', v_row.turn_id,
+            'part', v_row.part, 'waId', p_wa_id, 'channel', v_row.channel,
+            'model', v_row.ai_metadata ->> 'model', 'confirmed', p_confirmed)),
+          v_row.customer_id, (v_row.ai_metadata ->> 'tokensUsed')::int,
+          (v_row.ai_metadata ->> 'responseTime')::int);
+  RETURN EXISTS (SELECT 1 FROM inbox WHERE company_id = p_company
+                  AND customer_id = v_row.customer_id AND state = 'pending');
+END $$;
+
+-- A send that certainly never left: ready again with a new secret, or failed for good.
+CREATE FUNCTION road_unsent(p_company uuid, p_outbox bigint, p_give_up boolean, p_reason text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_company(p_company);
+  UPDATE outbox SET state = CASE WHEN p_give_up THEN 'failed' ELSE 'ready' END, reason = p_reason,
+         message_secret = NULL, sessions_hash = NULL, fence = NULL, host_id = NULL, sending_at = NULL
+   WHERE company_id = p_company AND id = p_outbox AND state = 'sending';
+END $$;
+
+-- Sends whose end nobody saw: of a session, those with an older fence; of a terminal, of its chat.
+CREATE FUNCTION road_unsettled(p_company uuid, p_channel text, p_chat text, p_fence bigint)
+RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_company(p_company);
+  RETURN (SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'chat', chat,
+            'secret', encode(message_secret, 'hex'), 'sessions_hash', sessions_hash) ORDER BY id), '[]'::jsonb)
+    FROM outbox WHERE company_id = p_company AND channel = p_channel AND state = 'sending'
+     AND (p_chat IS NULL OR chat = p_chat) AND (p_fence IS NULL OR fence < p_fence));
+END $$;
+
+-- What became of one message: its state, its reason, and how many parts are still under way.
+CREATE FUNCTION road_fate(p_company uuid, p_wa_id text,
+  OUT state text, OUT reason text, OUT open_parts bigint, OUT sent_parts bigint)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+  PERFORM enter_company(p_company);
+  SELECT i.state, i.reason, count(o.id) FILTER (WHERE o.state IN ('ready', 'sending')),
+         count(o.id) FILTER (WHERE o.state = 'sent')
+    INTO road_fate.state, road_fate.reason, open_parts, sent_parts
+    FROM inbox i LEFT JOIN outbox o ON o.turn_id = i.turn_id
+   WHERE i.company_id = p_company AND i.wa_id = p_wa_id GROUP BY i.id;
+END $$;
+
+-- A session's lease. Null: another living host holds it.
+CREATE FUNCTION road_lease(p_company uuid, p_host uuid) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE v_fence bigint;
+BEGIN
+  PERFORM enter_company(p_company);
+  INSERT INTO session_leases AS l (company_id, host_id, fence) VALUES (p_company, p_host, 1)
+  ON CONFLICT (company_id) DO UPDATE SET host_id = p_host, fence = l.fence + 1, acquired_at = now()
+   WHERE l.host_id IS NULL OR l.host_id = p_host
+      OR NOT EXISTS (SELECT 1 FROM hosts h WHERE h.id = l.host_id)
+  RETURNING l.fence INTO v_fence;
+  RETURN v_fence;
+END $$;
+
+CREATE FUNCTION road_release(p_company uuid, p_host uuid) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_company(p_company);
+  UPDATE session_leases SET host_id = NULL WHERE company_id = p_company AND host_id = p_host;
+END $$;
+
+-- One heartbeat; answers with everybody's. missing: we had been declared dead meanwhile.
+CREATE FUNCTION desk_beat(p_host uuid, p_name text, p_shard int, p_role text,
+  OUT missing boolean, OUT beats jsonb)
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_system();
+  UPDATE hosts SET beat = beat + 1 WHERE id = p_host;
+  missing := NOT FOUND;
+  IF missing THEN
+    INSERT INTO hosts (id, name, shard, role, beat) VALUES (p_host, p_name, p_shard, p_role, 1)
+    ON CONFLICT (id) DO UPDATE SET beat = hosts.beat + 1;
+  END IF;
+  SELECT jsonb_object_agg(id, beat) INTO beats FROM hosts;
+END $$;
+
+-- Hosts that are certainly gone: their open turns become claimable, their rows go.
+CREATE FUNCTION desk_bury(p_hosts uuid[]) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE v_turns int;
+BEGIN
+  PERFORM enter_system();
+  UPDATE turns SET host_id = NULL, due_at = NULL WHERE state = 'open' AND host_id = ANY (p_hosts);
+  GET DIAGNOSTICS v_turns = ROW_COUNT;
+  UPDATE session_leases SET host_id = NULL WHERE host_id = ANY (p_hosts);
+  DELETE FROM hosts WHERE id = ANY (p_hosts);
+  RETURN v_turns;
+END $$;
+
+-- Turns of this host that no longer run in it, for example because PostgreSQL was away when
+-- they ended: claimable again. p_running: customers whose turns do run.
+CREATE FUNCTION desk_strays(p_host uuid, p_running uuid[], p_age_seconds double precision)
+RETURNS int LANGUAGE plpgsql AS $$
+DECLARE v_turns int;
+BEGIN
+  PERFORM enter_system();
+  UPDATE turns SET host_id = NULL, due_at = NULL
+   WHERE state = 'open' AND host_id = p_host AND customer_id <> ALL (p_running)
+     AND claimed_at < now() - make_interval(secs => p_age_seconds);
+  GET DIAGNOSTICS v_turns = ROW_COUNT;
+  RETURN v_turns;
+END $$;
+
+-- Chats that wait for a turn and have none at work. p_grace: leave young ones to their lanes.
+CREATE FUNCTION desk_waiting(p_grace_seconds double precision, p_limit int)
+RETURNS TABLE (company_id uuid, customer_id uuid, wa_id text) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+  PERFORM enter_system();
+  RETURN QUERY
+    SELECT company_id, customer_id, max(wa_id)::text FROM (
+      SELECT i.company_id, i.customer_id, i.wa_id FROM inbox i
+       WHERE i.state = 'pending'
+         AND i.received_at < now() - make_interval(secs => p_grace_seconds)
+         AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.company_id = i.company_id
+               AND t.customer_id = i.customer_id AND t.state = 'open' AND t.host_id IS NOT NULL)
+         AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.company_id = i.company_id
+               AND o.customer_id = i.customer_id AND o.state IN ('ready', 'sending')
+               AND o.kind = 'reply')
+      UNION ALL
+      SELECT t.company_id, t.customer_id, NULL FROM turns t
+       WHERE t.state = 'open' AND t.host_id IS NULL
+         AND (t.due_at <= now() OR t.due_at IS NULL)) w
+    GROUP BY company_id, customer_id LIMIT p_limit;
+END $$;
+
+-- Companies and channels with something ready to leave.
+CREATE FUNCTION desk_ready() RETURNS TABLE (company_id uuid, channel text) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+  PERFORM enter_system();
+  RETURN QUERY SELECT DISTINCT o.company_id, o.channel::text FROM outbox o WHERE o.state = 'ready';
+END $$;
+
+-- Ledger rows that no conversation document is known to hold, older than p_age_seconds.
+CREATE FUNCTION desk_unremembered(p_age_seconds double precision, p_limit int) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_system();
+  RETURN (SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]'::jsonb) FROM (
+    (SELECT 'inbox' AS ledger, i.id, i.company_id, i.customer_id, c.phone, c.name, c.stage,
+            i.wa_id AS line, i.sent_at AS at, i.sender, i.content AS text, NULL::jsonb AS ai
+       FROM inbox i JOIN customers c ON c.company_id = i.company_id AND c.id = i.customer_id
+      WHERE NOT i.remembered AND i.received_at < now() - make_interval(secs => p_age_seconds)
+      ORDER BY i.id LIMIT p_limit)
+    UNION ALL
+    (SELECT 'outbox', o.id, o.company_id, o.customer_id, c.phone, c.name, c.stage,
+            coalesce(o.wa_id, 'outbox-' || o.id), o.sent_at, 'agent', o.content, o.ai_metadata
+       FROM outbox o JOIN customers c ON c.company_id = o.company_id AND c.id = o.customer_id
+      WHERE o.state = 'sent' AND NOT o.remembered
+        AND o.sent_at < now() - make_interval(secs => p_age_seconds)
+      ORDER BY o.id LIMIT p_limit)) r);
+END $$;
+
+CREATE FUNCTION desk_remembered(p_inbox bigint[], p_outbox bigint[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_system();
+  -- Rows in use are left to the sweep: waiting for them here could be a deadlock.
+  UPDATE inbox SET remembered = true WHERE id IN (SELECT id FROM inbox
+    WHERE id = ANY (p_inbox) AND NOT remembered ORDER BY id FOR UPDATE SKIP LOCKED);
+  UPDATE outbox SET remembered = true WHERE id IN (SELECT id FROM outbox
+    WHERE id = ANY (p_outbox) AND NOT remembered ORDER BY id FOR UPDATE SKIP LOCKED);
+END $$;
+
+-- Companies that should have a session: active, and so is their owner.
+CREATE FUNCTION desk_wanted() RETURNS SETOF uuid LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_system();
+  RETURN QUERY SELECT c.id FROM companies c JOIN users u ON u.id = c.owner_id
+    WHERE c.active AND u.status = 'active';
+END $$;
+
+-- What `lyrox status` shows of the ledger and the companies.
+CREATE FUNCTION desk_overview() RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_system();
+  RETURN jsonb_build_object(
+    'companies', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'slug', c.slug,
+        'name', c.name, 'active', c.active AND u.status = 'active', 'paused', c.paused)
+        ORDER BY c.slug), '[]'::jsonb) FROM companies c JOIN users u ON u.id = c.owner_id),
+    'pending', (SELECT count(*) FROM inbox WHERE state = 'pending'),
+    'oldest_seconds', (SELECT coalesce(extract(epoch FROM now() - min(received_at)), 0)
+        FROM inbox WHERE state = 'pending'),
+    'outbox', (SELECT count(*) FROM outbox WHERE state IN ('ready', 'sending')),
+    'waiting_turns', (SELECT count(*) FROM turns WHERE state = 'open' AND due_at > now()),
+    'handovers', (SELECT coalesce(jsonb_agg(jsonb_build_object('company', co.slug,
+        'customer', c.phone, 'name', c.name, 'reason', c.pause_reason, 'until', c.paused_until)
+        ORDER BY c.paused_until), '[]'::jsonb)
+        FROM customers c JOIN companies co ON co.id = c.company_id
+       WHERE c.paused_until > now() AND c.pause_reason = 'handover'));
+END $$;

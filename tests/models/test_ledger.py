@@ -1,0 +1,445 @@
+"""The ledger's verbs on real PostgreSQL: every step is compare-and-set."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from models.database import Database, connect
+from models.ledger import Claim, Desk, Ledger, Part
+from models.values import AiMetadata, Channel, InboundMessage, Sender, Stage, Turn
+from tests.builders import admin, make_company, message, reply
+
+HOST, OTHER = uuid4(), uuid4()
+
+
+@pytest.fixture
+async def opened(database: str) -> AsyncIterator[Database]:
+    async with connect(database, connections=4) as db:
+        yield db
+
+
+@pytest.fixture
+def ledger(opened: Database) -> Ledger:
+    return Ledger(opened.call)
+
+
+@pytest.fixture
+def desk(opened: Database) -> Desk:
+    return Desk(opened.call, opened.rows)
+
+
+@pytest.fixture
+async def company(database: str) -> UUID:
+    return await make_company(database)
+
+
+@pytest.fixture
+async def look(database: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await admin(database)
+    yield connection
+    await connection.close()
+
+
+async def accept(ledger: Ledger, sent: InboundMessage, reason: str | None = None) -> Any:
+    return await ledger.accept(sent, reason=reason, pause_seconds=3600)
+
+
+async def claimed(ledger: Ledger, sent: InboundMessage) -> Turn:
+    kept = await accept(ledger, sent)
+    claim = await ledger.claim(sent.company_id, kept.customer.id, HOST)
+    assert claim.turn is not None
+    return claim.turn
+
+
+async def answered(ledger: Ledger, turn: Turn, *parts: str, **values: Any) -> list[int]:
+    said = reply(*parts, **values)
+    outcome, ids = await ledger.answer(turn, said, host=HOST, details={})
+    assert outcome == "ready"
+    return ids
+
+
+async def send(ledger: Ledger, part: Part, *, host: UUID = HOST, fence: int = 1) -> str:
+    secret = b"s" * 32
+    return await ledger.sending(part, host=host, fence=fence, secret=secret, sessions_hash=None)
+
+
+async def states(look: asyncpg.Connection, table: str) -> list[Mapping[str, Any]]:
+    return list(await look.fetch(f"SELECT * FROM {table} ORDER BY 1"))  # noqa: S608
+
+
+async def test_a_message_is_kept_once(ledger: Ledger, company: UUID, look: Any) -> None:
+    sent = message(company)
+
+    first, again = await accept(ledger, sent), await accept(ledger, sent)
+
+    assert (first.verdict, again.verdict) == ("new", "duplicate")
+    assert again.inbox_id is None
+    assert [row["state"] for row in await states(look, "inbox")] == ["pending"]
+    assert [row["total_interactions"] for row in await states(look, "customers")] == [1]
+
+
+async def test_the_same_id_of_another_customer_is_kept_beside_it(
+    ledger: Ledger, company: UUID, look: Any
+) -> None:
+    await accept(ledger, message(company, wa_id="X"))
+
+    other = await accept(ledger, message(company, wa_id="X", phone="+13055550199"))
+    again = await accept(ledger, message(company, wa_id="X", phone="+13055550199"))
+
+    assert other.verdict == "collision"
+    assert again.verdict == "duplicate"
+    assert [row["wa_id"] for row in await states(look, "inbox")] == ["X", f"X#{other.customer.id}"]
+
+
+async def test_the_same_id_in_two_companies_is_two_messages(
+    ledger: Ledger, company: UUID, database: str
+) -> None:
+    second = await make_company(database)
+
+    verdicts = [(await accept(ledger, message(c, wa_id="X"))).verdict for c in (company, second)]
+
+    assert verdicts == ["new", "new"]
+
+
+async def test_a_customer_known_by_lid_gains_the_number(
+    ledger: Ledger, company: UUID, look: Any
+) -> None:
+    first = await accept(ledger, message(company, phone="lid:77", lid="77"))
+
+    second = await accept(ledger, message(company, phone="+13055550100", lid="77"))
+
+    assert first.customer.id == second.customer.id
+    assert [row["phone"] for row in await states(look, "customers")] == ["+13055550100"]
+
+
+async def test_of_many_claims_at_once_one_gets_the_turn(ledger: Ledger, company: UUID) -> None:
+    kept = await accept(ledger, message(company))
+
+    claims: list[Claim] = await asyncio.gather(
+        *(ledger.claim(company, kept.customer.id, uuid4()) for _ in range(8))
+    )
+
+    assert sorted(claim.outcome for claim in claims) == ["busy"] * 7 + ["claimed"]
+
+
+async def test_a_claim_takes_all_that_waits_in_order_with_the_catalogue(
+    ledger: Ledger, company: UUID
+) -> None:
+    for text in ("hola", "cuánto cuesta?"):
+        kept = await accept(ledger, message(company, text))
+
+    claim = await ledger.claim(company, kept.customer.id, HOST)
+
+    assert claim.turn is not None
+    assert claim.turn.text == "hola\ncuánto cuesta?"
+    assert [(p.ref, p.name, str(p.price)) for p in claim.turn.company.products] == [
+        ("P1", "Plan Personalizado", "98.00"),
+        ("P2", "Reto Mensual", "78.00"),
+    ]
+
+
+async def test_an_answer_is_recorded_once_and_only_by_the_attempt_that_holds_the_turn(
+    ledger: Ledger, desk: Desk, company: UUID, look: Any
+) -> None:
+    turn = await claimed(ledger, message(company))
+    await desk.bury([HOST])
+    second = (await ledger.claim(company, turn.customer.id, OTHER)).turn
+    assert second is not None
+
+    late = await ledger.answer(turn, reply(), host=HOST, details={})
+    right = await ledger.answer(second, reply(), host=OTHER, details={})
+    twice = await ledger.answer(second, reply(), host=OTHER, details={})
+
+    assert (late[0], right[0], twice[0]) == ("lost", "ready", "lost")
+    assert second.attempt == turn.attempt + 1
+    assert [row["state"] for row in await states(look, "outbox")] == ["ready"]
+    assert [row["state"] for row in await states(look, "inbox")] == ["answered"]
+
+
+async def test_a_message_that_arrives_while_we_think_joins_the_turn_twice_at_most(
+    ledger: Ledger, company: UUID
+) -> None:
+    turn = await claimed(ledger, message(company, "uno"))
+    outcomes = []
+    for text in ("dos", "tres", "cuatro"):
+        await accept(ledger, message(company, text))
+        outcomes.append((await ledger.answer(turn, reply(), host=HOST, details={}))[0])
+        again = await ledger.claim(company, turn.customer.id, HOST)
+        turn = again.turn or turn
+
+    assert outcomes == ["joined", "joined", "ready"]
+    assert turn.text == "uno\ndos\ntres"
+
+
+async def test_a_newer_message_takes_back_an_answer_that_has_not_left(
+    ledger: Ledger, company: UUID, look: Any
+) -> None:
+    turn = await claimed(ledger, message(company, "uno"))
+    await answered(ledger, turn, "a", "b")
+
+    await accept(ledger, message(company, "dos"))
+    again = await ledger.claim(company, turn.customer.id, HOST)
+
+    assert again.turn is not None
+    assert again.turn.id == turn.id
+    assert again.turn.text == "uno\ndos"
+    assert [row["state"] for row in await states(look, "outbox")] == ["superseded"] * 2
+    await answered(ledger, again.turn, "c")
+
+
+async def test_once_a_part_leaves_the_answer_stands_and_the_next_turn_waits_for_it(
+    ledger: Ledger, company: UUID
+) -> None:
+    await ledger.lease(company, HOST)
+    turn = await claimed(ledger, message(company, "uno"))
+    await answered(ledger, turn, "a", "b")
+    parts = await ledger.ready(company, Channel.WHATSAPP, None)
+    assert await send(ledger, parts[0]) == "go"
+
+    kept = await accept(ledger, message(company, "dos"))
+    busy = await ledger.claim(company, kept.customer.id, HOST)
+    assert await ledger.sent(company, parts[0].id, "W1", confirmed=True)
+    assert await send(ledger, parts[1]) == "go"
+    await ledger.sent(company, parts[1].id, "W2", confirmed=True)
+    free = await ledger.claim(company, kept.customer.id, HOST)
+
+    assert (busy.outcome, free.outcome) == ("busy", "claimed")
+    assert free.turn is not None
+    assert free.turn.text == "dos"
+    assert [line.text for line in free.unremembered] == ["uno", "a", "b"]
+
+
+async def test_supersede_and_sending_race_and_one_wins(
+    ledger: Ledger, company: UUID, look: Any
+) -> None:
+    await ledger.lease(company, HOST)
+    for number in range(20):
+        phone = f"+1305555{number:04}"
+        turn = await claimed(ledger, message(company, "uno", phone=phone, chat=phone))
+        await answered(ledger, turn)
+        (part,) = await ledger.ready(company, Channel.WHATSAPP, phone)
+
+        outcome, _ = await asyncio.gather(
+            send(ledger, part), accept(ledger, message(company, "dos", phone=phone, chat=phone))
+        )
+
+        state = await look.fetchval("SELECT state FROM outbox WHERE id = $1", part.id)
+        open_turns = await look.fetchval(
+            "SELECT count(*) FROM turns WHERE id = $1 AND state = 'open'", turn.id
+        )
+        assert (outcome, state, open_turns) in [("go", "sending", 0), ("gone", "superseded", 1)]
+
+
+async def test_the_owner_pauses_the_chat_and_stops_what_has_not_left(
+    ledger: Ledger, company: UUID, look: Any
+) -> None:
+    await ledger.lease(company, HOST)
+    turn = await claimed(ledger, message(company))
+    await answered(ledger, turn, "a", "b")
+    parts = await ledger.ready(company, Channel.WHATSAPP, None)
+
+    await accept(ledger, message(company, "yo me encargo", sender=Sender.OWNER))
+
+    assert await send(ledger, parts[0]) == "stopped"
+    assert {row["state"] for row in await states(look, "outbox")} == {"stopped"}
+    assert {row["state"] for row in await states(look, "turns")} == {"silent"}
+    silent = await accept(ledger, message(company, "gracias"))
+    assert silent.reason == "paused: owner"
+
+
+async def test_an_answer_is_refused_while_the_owner_has_the_chat(
+    ledger: Ledger, company: UUID, look: Any
+) -> None:
+    turn = await claimed(ledger, message(company))
+    await accept(ledger, message(company, "ya voy", sender=Sender.OWNER))
+
+    outcome, _ = await ledger.answer(turn, reply(), host=HOST, details={})
+
+    assert outcome == "silent"
+    assert await states(look, "outbox") == []
+
+
+async def test_a_hand_over_says_its_farewell_and_then_keeps_silent(
+    ledger: Ledger, company: UUID, look: Any
+) -> None:
+    await ledger.lease(company, HOST)
+    turn = await claimed(ledger, message(company))
+    pause = {"pause_minutes": 60, "pause_reason": "handover", "event": "handover_requested"}
+    await answered(ledger, turn, "te paso con el equipo", **pause)
+    (part,) = await ledger.ready(company, Channel.WHATSAPP, None)
+
+    assert await send(ledger, part) == "go"
+    later = await accept(ledger, message(company, "hola?"))
+
+    assert later.reason == "paused: handover"
+    assert [row["event_type"] for row in await states(look, "agent_logs")] == ["handover_requested"]
+
+
+async def test_only_the_owner_of_the_lease_sends(ledger: Ledger, company: UUID) -> None:
+    fence = await ledger.lease(company, HOST)
+    turn = await claimed(ledger, message(company))
+    await answered(ledger, turn)
+    (part,) = await ledger.ready(company, Channel.WHATSAPP, None)
+
+    assert await send(ledger, part, host=OTHER, fence=fence or 0) == "gone"
+    assert await send(ledger, part, host=HOST, fence=(fence or 0) - 1) == "gone"
+    assert await send(ledger, part, host=HOST, fence=fence or 0) == "go"
+
+
+async def test_a_lease_passes_on_only_when_its_host_is_gone(
+    ledger: Ledger, desk: Desk, company: UUID
+) -> None:
+    await desk.beat(HOST, name="a", shard=0, role="daemon")
+    first = await ledger.lease(company, HOST)
+
+    assert await ledger.lease(company, OTHER) is None
+    await desk.bury([HOST])
+    second = await ledger.lease(company, OTHER)
+
+    assert (first, second) == (1, 2)
+
+
+async def test_a_sent_part_is_logged_with_its_cost(
+    ledger: Ledger, company: UUID, look: Any
+) -> None:
+    await ledger.lease(company, HOST)
+    turn = await claimed(ledger, message(company))
+    ai = AiMetadata(model="m", tokens_used=150, response_time=1200, intent="saludo")
+    await answered(ledger, turn, "hola", ai=ai, stage=Stage.QUALIFIED)
+    (part,) = await ledger.ready(company, Channel.WHATSAPP, None)
+
+    await send(ledger, part)
+    await ledger.sent(company, part.id, "W1", confirmed=True)
+
+    (log,) = await states(look, "agent_logs")
+    assert (log["agent_type"], log["event_type"]) == ("customer-acquisition", "message_sent")
+    assert (log["tokens_used"], log["response_time_ms"]) == (150, 1200)
+    (customer,) = await states(look, "customers")
+    assert customer["stage"] == "qualified"
+    assert customer["last_interaction"] is not None
+    assert part.ai == ai
+
+
+async def test_a_deferred_turn_waits_and_gives_one_notice_in_half_an_hour(
+    ledger: Ledger, desk: Desk, company: UUID
+) -> None:
+    turn = await claimed(ledger, message(company))
+    notices = []
+    for _ in range(2):
+        notices.append(
+            await ledger.defer(
+                turn, host=HOST, delay=0, reason="down", notice="ya te escribo", notice_minutes=30
+            )
+        )
+        assert await desk.waiting(grace_seconds=60) == [(company, turn.customer.id, None)]
+        again = (await ledger.claim(company, turn.customer.id, HOST)).turn
+        assert again is not None
+        turn = again
+
+    assert notices[0] is not None
+    assert notices[1] is None
+    assert turn.tries == 2
+
+
+async def test_a_send_that_never_left_is_ready_again_and_one_that_failed_is_not(
+    ledger: Ledger, company: UUID, look: Any
+) -> None:
+    await ledger.lease(company, HOST)
+    turn = await claimed(ledger, message(company))
+    await answered(ledger, turn)
+    (part,) = await ledger.ready(company, Channel.WHATSAPP, None)
+
+    await send(ledger, part)
+    await ledger.unsent(company, part.id, give_up=False, reason="not connected")
+    assert await send(ledger, part) == "go"
+    await ledger.unsent(company, part.id, give_up=True, reason="refused")
+
+    assert [row["state"] for row in await states(look, "outbox")] == ["failed"]
+
+
+async def test_only_sends_with_an_older_fence_are_settled(
+    ledger: Ledger, desk: Desk, company: UUID
+) -> None:
+    await desk.beat(HOST, name="a", shard=0, role="daemon")
+    await ledger.lease(company, HOST)
+    turn = await claimed(ledger, message(company))
+    await answered(ledger, turn)
+    (part,) = await ledger.ready(company, Channel.WHATSAPP, None)
+    await send(ledger, part)
+
+    mine = await ledger.unsettled(company, Channel.WHATSAPP, None, 1)
+    next_holder = await ledger.unsettled(company, Channel.WHATSAPP, None, 2)
+
+    assert mine == []
+    assert [(row["id"], row["secret"]) for row in next_holder] == [(part.id, "73" * 32)]
+
+
+async def test_the_sweep_finds_what_waits_and_leaves_what_is_held(
+    ledger: Ledger, desk: Desk, company: UUID
+) -> None:
+    sent = message(company)
+    kept = await accept(ledger, sent)
+
+    assert await desk.waiting(grace_seconds=60) == []
+    assert await desk.waiting(grace_seconds=0) == [(company, kept.customer.id, sent.wa_id)]
+    await ledger.claim(company, kept.customer.id, HOST)
+    assert await desk.waiting(grace_seconds=0) == []
+    assert await desk.strays(HOST, [kept.customer.id], age_seconds=0) == 0
+    assert await desk.strays(HOST, [], age_seconds=0) == 1
+    assert await desk.waiting(grace_seconds=0) == [(company, kept.customer.id, None)]
+
+
+async def test_history_not_yet_written_is_found_until_it_is_marked(
+    ledger: Ledger, desk: Desk, company: UUID
+) -> None:
+    sent = message(company, "hola")
+    kept = await accept(ledger, sent)
+
+    (found,) = await desk.unremembered(age_seconds=0)
+    await desk.remembered([kept.inbox_id], [])
+
+    assert (found.line.id, found.line.text) == (sent.wa_id, "hola")
+    assert await desk.unremembered(age_seconds=0) == []
+
+
+async def test_a_paused_company_answers_nobody(ledger: Ledger, company: UUID, look: Any) -> None:
+    kept = await accept(ledger, message(company))
+    await look.execute("UPDATE companies SET paused = true WHERE id = $1", company)
+
+    claim = await ledger.claim(company, kept.customer.id, HOST)
+
+    assert (claim.outcome, claim.reason) == ("silent", "paused: company")
+    assert (await ledger.fate(company, "nonsense")).state is None
+
+
+async def test_the_overview_counts_the_backlog_and_lists_the_hand_overs(
+    ledger: Ledger, desk: Desk, company: UUID
+) -> None:
+    turn = await claimed(ledger, message(company))
+    pause = {"pause_minutes": 60, "pause_reason": "handover"}
+    await answered(ledger, turn, "te paso", **pause)
+    await accept(ledger, message(company, phone="+13055550177"))
+
+    seen = await desk.overview()
+
+    assert (seen["pending"], seen["outbox"]) == (1, 1)
+    assert [one["customer"] for one in seen["handovers"]] == ["+13055550100"]
+
+
+async def test_only_active_companies_of_active_owners_want_a_session(
+    desk: Desk, company: UUID, database: str, look: Any
+) -> None:
+    idle = await make_company(database, active=False)
+    orphan = await make_company(database)
+    await look.execute(
+        "UPDATE users SET status = 'suspended'"
+        " WHERE id = (SELECT owner_id FROM companies WHERE id = $1)",
+        orphan,
+    )
+
+    assert await desk.wanted() == {company}
+    assert idle != company
