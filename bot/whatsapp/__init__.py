@@ -1,0 +1,1 @@
+"""The neonize door: one WhatsApp session per company, and nothing of neonize beyond it."""

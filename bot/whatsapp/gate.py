@@ -1,0 +1,88 @@
+"""Keeps calls into the client apart from its starts and stops.
+
+The Go side keeps its sessions in plain maps without a lock: a call that reads them while a
+session is being registered or removed ends the whole process. Starts and stops therefore take
+turns, and no other call enters while one of them is at its maps.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+class Gate:
+    """A readers-writer gate with threads of its own, never the loop's default ones.
+
+    A call reads the maps when it enters and may then wait for the network for a minute; the
+    writer waits only until each running call is past its entry, never for its end.
+    """
+
+    def __init__(self, *, workers: int = 16, entry_seconds: float = 0.1) -> None:
+        self._entry_seconds = entry_seconds
+        self._calls = ThreadPoolExecutor(workers, thread_name_prefix="whatsapp-call")
+        self._turns = ThreadPoolExecutor(1, thread_name_prefix="whatsapp-turn")
+        self._changed = threading.Condition()
+        self._writing = False
+        self._entered: dict[object, float] = {}
+
+    async def call(self, function: Callable[[], Result]) -> Result:
+        """Run *function* on the reader side, on a thread of the gate."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._calls, self._read, function)
+
+    async def alone(
+        self, function: Callable[[], Result], over: threading.Event | None = None, *, limit: float
+    ) -> Result:
+        """Run *function* on the writer side and hold the gate until *over*, at most *limit* s."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._turns, self._write, function, over, limit)
+
+    def close(self) -> None:
+        """Take no more calls; running ones are left to end by themselves."""
+        self._calls.shutdown(wait=False, cancel_futures=True)
+        self._turns.shutdown(wait=False, cancel_futures=True)
+
+    def _read(self, function: Callable[[], Result]) -> Result:
+        token = object()
+        with self._changed:
+            while self._writing:
+                self._changed.wait()
+            self._entered[token] = time.monotonic()
+        try:
+            return function()
+        finally:
+            with self._changed:
+                del self._entered[token]
+                self._changed.notify_all()
+
+    def _write(
+        self, function: Callable[[], Result], over: threading.Event | None, limit: float
+    ) -> Result:
+        with self._writer():
+            result = function()
+            if over is not None:
+                over.wait(limit)
+            return result
+
+    @contextmanager
+    def _writer(self) -> Iterator[None]:
+        with self._changed:
+            self._writing = True
+            while (wait := self._longest_entry()) > 0:
+                self._changed.wait(wait)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._writing = False
+                self._changed.notify_all()
+
+    def _longest_entry(self) -> float:
+        youngest = max(self._entered.values(), default=float("-inf"))
+        return youngest + self._entry_seconds - time.monotonic()

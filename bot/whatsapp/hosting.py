@@ -1,0 +1,183 @@
+"""One company hosted: its lock and lease, its session, and the waiting between connections."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from bot.config import WhatsApp
+from bot.whatsapp.arrivals import Accept, Arrivals
+from bot.whatsapp.client import Observer
+from bot.whatsapp.events import Horizon, MessageReader
+from bot.whatsapp.files import CompanyFiles
+from bot.whatsapp.journal import Journal
+from bot.whatsapp.library import Protos
+from bot.whatsapp.reach import backoff
+from bot.whatsapp.session import Connection, Parts, Session
+from bot.whatsapp.settlement import SessionBooks
+from bot.whatsapp.states import Reason, State
+from bot.whatsapp.transitions import Transitions
+from bot.wire import Wire
+from models.errors import RetryLater, Unavailable
+
+log = logging.getLogger(__name__)
+
+_LEASE_LOOK = 2.0
+_REPLACED_WAIT = 15 * 60.0
+_STEADY = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class WantedCompany:
+    """A company whose session should run, if its phone is paired."""
+
+    id: UUID
+    last_connected: datetime | None = None
+
+
+class Leases(Protocol):
+    """Who owns which session among all hosts. Every method may raise RetryLater/Unavailable."""
+
+    async def wanted(self) -> list[WantedCompany]:
+        """Active companies whose owner is active."""
+
+    async def take(self, company_id: UUID) -> int | None:
+        """Become the owner: the new fence, or None while a living host owns it."""
+
+    async def holds(self, company_id: UUID, fence: int) -> bool:
+        """Whether that ownership still stands."""
+
+    async def release(self, company_id: UUID, fence: int) -> None:
+        """Give it up, if it is still ours."""
+
+
+class Delivery(Protocol):
+    """Who sends through the wires."""
+
+    async def attach(self, wire: Wire, fence: int) -> None:
+        """Use this wire; returns once every earlier unseen send of the company is settled."""
+
+    async def detach(self, company_id: UUID) -> None:
+        """Use it no more; returns when nothing is about to be sent through it."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """What all hosted companies share."""
+
+    settings: WhatsApp
+    protos: Protos
+    connect: Callable[[UUID, Path, Observer], Connection]
+    unreachable: Callable[[], Awaitable[str | None]]
+    books: SessionBooks
+    leases: Leases
+    delivery: Delivery
+    accept: Accept
+    on_state: Callable[[UUID, State], None]
+    now: Callable[[], datetime]
+
+
+class LeaseLost(RetryLater):
+    """Another host owns the company now."""
+
+
+class HostedCompany:
+    """Runs one company until its state needs the owner, or until cancelled."""
+
+    def __init__(self, host: Host, company: WantedCompany, files: CompanyFiles) -> None:
+        self._host = host
+        self._company = company
+        self._files = files
+
+    async def run(self, fence: int) -> None:
+        """Returns when nothing is left to retry. Raises LeaseLost."""
+        journal = Journal(self._files.journal)
+        try:
+            arrivals = self._arrivals(journal)
+            await self._serve(self._session(arrivals), arrivals, fence)
+        finally:
+            journal.close()
+
+    async def _serve(self, session: Session, arrivals: Arrivals, fence: int) -> None:
+        """The replay is queued and old sends are settled before anything connects."""
+        arrivals.replay()
+        await self._host.delivery.attach(session, fence)
+        background = (arrivals.hand_over(), self._watch_lease(fence))
+        tasks = [asyncio.ensure_future(work) for work in (*background, self._connect(session))]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            await self._host.delivery.detach(self._company.id)
+            for task in reversed(tasks):  # The connection ends before its messages' taker.
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            arrivals.leave()
+
+    async def _connect(self, session: Session) -> None:
+        attempt = 0
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            state = await self._connect_once(session)
+            attempt = 0 if loop.time() - began > _STEADY else attempt + 1
+            if not state.meaning.retried:
+                return
+            await asyncio.sleep(self._pause(state, attempt))
+
+    async def _connect_once(self, session: Session) -> State:
+        why = await self._host.unreachable()
+        return await session.live() if why is None else self._say(State(Reason.UNREACHABLE, why))
+
+    def _pause(self, state: State, attempt: int) -> float:
+        if state.reason is Reason.REPLACED:
+            return _REPLACED_WAIT
+        if state.reason is Reason.BANNED_UNTIL and state.until is not None:
+            return max(0.0, (state.until - self._host.now()).total_seconds()) + backoff(0)
+        return backoff(attempt - 1)
+
+    def _say(self, state: State) -> State:
+        log.warning(state.sentence("en"), extra={"company": str(self._company.id)})
+        self._host.on_state(self._company.id, state)
+        return state
+
+    async def _watch_lease(self, fence: int) -> None:
+        while True:
+            await asyncio.sleep(_LEASE_LOOK)
+            with contextlib.suppress(RetryLater, Unavailable):
+                if not await self._host.leases.holds(self._company.id, fence):
+                    break
+        raise LeaseLost(f"another host owns company {self._company.id} now")
+
+    def _arrivals(self, journal: Journal) -> Arrivals:
+        note = self._files.read_note()
+        horizon = Horizon(
+            paired_at=note.paired_at if note else None,
+            max_age=timedelta(hours=self._host.settings.max_age_hours),
+        )
+        return Arrivals(
+            journal,
+            MessageReader(self._company.id, self._host.protos, horizon),
+            accept=self._host.accept,
+            now=self._host.now,
+            patience=lambda attempt: backoff(attempt, first=0.5, longest=30.0),
+        )
+
+    def _session(self, arrivals: Arrivals) -> Session:
+        parts = Parts(
+            files=self._files,
+            arrivals=arrivals,
+            transitions=Transitions(self._host.protos, last_connected=self._company.last_connected),
+            books=self._host.books,
+            connection=partial(self._host.connect, self._company.id, self._files.session),
+            on_state=self._host.on_state,
+            now=self._host.now,
+        )
+        return Session(self._company.id, parts)

@@ -1,0 +1,69 @@
+"""What is known of each company's WhatsApp, and the bringing of it to where others see it."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Protocol
+from uuid import UUID
+
+from bot.whatsapp.files import Pairing
+from bot.whatsapp.states import State
+from models.errors import RetryLater, Unavailable
+
+log = logging.getLogger(__name__)
+
+_RETRY = 1.0
+
+
+class StateBook(Protocol):
+    """Where states become visible: Redis, and the company's row."""
+
+    async def record_state(self, company_id: UUID, state: State, pairing: Pairing | None) -> None:
+        """Record the newest state; *pairing* is known once a phone is paired. May be repeated."""
+
+
+class StateRecorder:
+    """Only a company's newest state matters, so a slow store never falls behind."""
+
+    def __init__(self, book: StateBook, pairing: Callable[[UUID], Pairing | None]) -> None:
+        self._book = book
+        self._pairing = pairing
+        self._known: dict[UUID, State] = {}
+        self._unrecorded: dict[UUID, State] = {}
+        self._news = asyncio.Event()
+
+    def known(self) -> dict[UUID, State]:
+        """The newest state of each company."""
+        return dict(self._known)
+
+    def say(self, company_id: UUID, state: State) -> None:
+        """The company's state is this now."""
+        if self._known.get(company_id) == state:
+            return
+        self._known[company_id] = self._unrecorded[company_id] = state
+        log.info(state.sentence("en"), extra={"company": str(company_id), "state": state.reason})
+        self._news.set()
+
+    async def run(self) -> None:
+        """Record until cancelled; a store that does not answer is asked again."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                await self._record_all()
+            except (RetryLater, Unavailable):
+                await asyncio.sleep(_RETRY)
+                self._news.set()
+
+    async def finish(self, limit: float = 2.0) -> None:
+        """Record what is left, if that goes quickly."""
+        with contextlib.suppress(RetryLater, Unavailable, TimeoutError):
+            await asyncio.wait_for(self._record_all(), limit)
+
+    async def _record_all(self) -> None:
+        while self._unrecorded:
+            company_id, state = next(iter(self._unrecorded.items()))
+            await self._book.record_state(company_id, state, self._pairing(company_id))
+            if self._unrecorded.get(company_id) == state:
+                del self._unrecorded[company_id]

@@ -1,0 +1,177 @@
+"""One company's WhatsApp: its state, and its way out."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from bot.whatsapp.arrivals import Arrivals
+from bot.whatsapp.client import Observer
+from bot.whatsapp.events import MESSAGE
+from bot.whatsapp.files import CompanyFiles
+from bot.whatsapp.settlement import SessionBooks
+from bot.whatsapp.states import Reason, State
+from bot.whatsapp.transitions import Transitions, after_end, ends_connection
+from bot.wire import NotSent, Outgoing, OwnerHand, Settlement, Unsettled
+from models.errors import RetryLater
+from models.values import Channel
+
+log = logging.getLogger(__name__)
+
+_CONNECT_LIMIT = 60.0
+
+
+class Connection(Protocol):
+    """What a session asks of `bot.whatsapp.client.Client`."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    async def send(self, chat: str, text: str, secret: bytes) -> str: ...
+    async def typing(self, chat: str, on: bool) -> None: ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a session is made of."""
+
+    files: CompanyFiles
+    arrivals: Arrivals
+    transitions: Transitions
+    books: SessionBooks
+    connection: Callable[[Observer], Connection]
+    on_state: Callable[[UUID, State], None]
+    now: Callable[[], datetime]
+
+
+class Session:
+    """A `bot.wire.Wire`; its ``on_…`` methods are called on the client's own threads."""
+
+    def __init__(self, company_id: UUID, parts: Parts) -> None:
+        self._company_id = company_id
+        self._parts = parts
+        self._loop = asyncio.get_running_loop()
+        self._sending = asyncio.Lock()  # The client sends one at a time for an account anyway.
+        self._connection: Connection | None = None
+        self._state = State(Reason.CONNECTING)
+        self._moved = asyncio.Event()
+
+    @property
+    def company_id(self) -> UUID:
+        """Whose session this is."""
+        return self._company_id
+
+    @property
+    def channel(self) -> Channel:
+        """Always WhatsApp."""
+        return Channel.WHATSAPP
+
+    @property
+    def state(self) -> State:
+        """Where it stands, by the last event."""
+        return self._state
+
+    def owner_hand(self, chat: str) -> OwnerHand:
+        """The owner's doings in *chat*, without any waiting."""
+        return self._parts.arrivals.hand(chat)
+
+    async def typing(self, chat: str, on: bool) -> None:
+        """Show or hide "typing…"; a failure is only logged."""
+        if self._connection is None or self._state.reason is not Reason.ONLINE:
+            return
+        try:
+            await self._connection.typing(chat, on)
+        except NotSent as error:
+            log.debug("typing was not shown", extra={"reason": str(error)})
+
+    async def sessions_hash(self, chat: str) -> str | None:
+        """A hash of the chat's ratchets, or None where they cannot be read now."""
+        try:
+            return await self._parts.books.sessions_hash(self._parts.files.session, chat)
+        except RetryLater as error:
+            log.warning("no ratchet hash", extra={"reason": str(error)})
+            return None
+
+    async def send(self, outgoing: Outgoing) -> str:
+        """Send one bubble and return its id. Raises NotSent, Unconfirmed, or GiveUp (refused)."""
+        async with self._sending:
+            if self._connection is None or self._state.reason is not Reason.ONLINE:
+                raise NotSent("WhatsApp is not connected")
+            wa_id = await self._connection.send(outgoing.chat, outgoing.text, outgoing.secret)
+        self._parts.arrivals.sent(wa_id)
+        return wa_id
+
+    async def settle(self, unsettled: Sequence[Unsettled]) -> list[Settlement]:
+        """One verdict for each send. Raises RetryLater while the session file cannot be read."""
+        return await self._parts.books.settle(self._parts.files.session, unsettled)
+
+    async def live(self) -> State:
+        """Connect once and stay until the client will not come back by itself; returns why."""
+        self._enter(State(Reason.CONNECTING))
+        self._connection = self._parts.connection(self)
+        try:
+            await self._connection.start()
+            return await self._until_over()
+        finally:
+            connection, self._connection = self._connection, None
+            await connection.stop()
+
+    def on_event(self, code: int, raw: bytes) -> None:
+        """An event of the client's; a message is on the disk when this returns."""
+        if code == MESSAGE:
+            self._parts.arrivals.keep(raw)
+        else:
+            self._tell(self._follow, code, raw)
+
+    def on_code(self, _code: str) -> None:
+        """A code to scan means that the session file holds no device any more."""
+        self._tell(self._enter, State(Reason.LOGGED_OUT))
+
+    def on_login(self, _status: str) -> None:
+        """Only a pairing child pairs."""
+
+    def on_end(self, error: str) -> None:
+        """The connection's thread is gone."""
+        self._tell(self._end, error)
+
+    async def _until_over(self) -> State:
+        try:
+            async with asyncio.timeout(_CONNECT_LIMIT):
+                await self._until(lambda state: state.reason is Reason.ONLINE)
+        except TimeoutError:
+            self._enter(State(Reason.FAULT, detail="no connection within a minute"))
+        return await self._until(ends_connection)
+
+    async def _until(self, wanted: Callable[[State], bool]) -> State:
+        while not (wanted(self._state) or ends_connection(self._state)):
+            self._moved.clear()
+            await self._moved.wait()
+        return self._state
+
+    def _follow(self, code: int, raw: bytes) -> None:
+        state = self._parts.transitions.after(code, raw, self._parts.now())
+        if state is not None and not self._is_over:
+            self._enter(state)
+
+    def _end(self, error: str) -> None:
+        if not self._is_over and self._connection is not None:
+            self._enter(after_end(error))
+
+    @property
+    def _is_over(self) -> bool:
+        """An ended connection's late events must not paint over the reason of its end."""
+        return ends_connection(self._state)
+
+    def _enter(self, state: State) -> None:
+        if state != self._state or state.reason is Reason.CONNECTING:
+            self._state = state
+            self._moved.set()
+            self._parts.on_state(self._company_id, state)
+
+    def _tell(self, step: Callable[..., None], *arguments: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(step, *arguments)
+        except RuntimeError:
+            log.debug("an event came after the loop had closed")

@@ -1,0 +1,70 @@
+"""Questions to the client's own SQLite file, asked read-only from a process without the client.
+
+The client brings its own SQLite and keeps the file open; two copies of SQLite in one process do
+not see each other's locks. So only the settlement process and the pairing child (before it
+loads the client) may import this.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+
+def device(path: Path) -> dict[str, str] | None:
+    """The paired device's ``jid``, ``lid`` and ``platform``, or None where nothing is paired."""
+    rows = _ask(path, "SELECT jid, coalesce(lid, ''), coalesce(platform, '') FROM whatsmeow_device")
+    return dict(zip(("jid", "lid", "platform"), rows[0], strict=True)) if rows else None
+
+
+def sent_id(path: Path, secret: bytes) -> str | None:
+    """The id of the message that carries *secret*, if the client ever wrote one."""
+    query = "SELECT message_id FROM whatsmeow_message_secrets WHERE key = ?"
+    rows = _ask(path, query, (secret,))
+    return str(rows[0][0]) if rows else None
+
+
+def sessions_hash(path: Path, user: str) -> str:
+    """A hash of the ratchets with *user* (phone or LID digits, either finds both)."""
+    known = _ask(
+        path, "SELECT lid, pn FROM whatsmeow_lid_map WHERE lid = ? OR pn = ?", (user, user)
+    )
+    users = sorted({user, *(str(one) for row in known for one in row)})
+    digest = hashlib.sha256()
+    for their_id, ratchet in _ratchets(path, users):
+        digest.update(f"{their_id}:{len(ratchet)}:".encode() + ratchet)
+    return digest.hexdigest()
+
+
+def _ratchets(path: Path, users: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    # A session's name is user:device, or user_agent:device for a LID.
+    query = (
+        "SELECT their_id, session FROM whatsmeow_sessions "
+        "WHERE their_id GLOB ? OR their_id GLOB ? ORDER BY their_id"
+    )
+    for user in users:
+        yield from _ask(path, query, (f"{user}:*", f"{user}_*:*"))
+
+
+def _ask(path: Path, query: str, values: Sequence[object] = ()) -> list[Any]:
+    if not path.is_file():
+        return []
+    with _reading(path) as connection:
+        try:
+            return connection.execute(query, values).fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return []
+            raise OSError(str(error)) from error
+        except sqlite3.DatabaseError as error:
+            raise OSError(str(error)) from error
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    address = f"file:{quote(str(path))}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True, timeout=10)) as connection:
+        yield connection
