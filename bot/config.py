@@ -2,33 +2,42 @@
 
 import os
 import tomllib
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from models.errors import StartupRefused
 
+PLACES = (Path("config.toml"), Path("/etc/lyrox/config.toml"))
+"""Where a configuration is looked for when nobody names one; the first that exists is taken."""
+
 Seconds = Annotated[float, Field(ge=0, le=3600)]
+Folder = Annotated[Path, Field(strict=False)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    # Strict: TOML has types, so "10" for a number is a mistake and not a spelling.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
 
 
 class Daemon(_Section):
     """Where the process keeps its own files and how it speaks."""
 
-    state_dir: Path = Path("var/state")
+    state_dir: Folder = Path("var/state")
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     drain_seconds: Seconds = 25.0
 
 
 class Stores(_Section):
-    """One URL a store; an empty URL starts our private server for it under ``data_dir``."""
+    """One URL a store; without one, our private server for it runs under ``data_dir``."""
 
-    data_dir: Path = Path("var/stores")
+    data_dir: Folder = Path("var/stores")
     postgres: str = ""
     redis: str = ""
     mongo: str = ""
@@ -39,7 +48,7 @@ class Stores(_Section):
     @field_validator("postgres", "redis", "mongo")
     @classmethod
     def _no_secret(cls, url: str) -> str:
-        if url and urlsplit(url).password:
+        if urlsplit(url).password or "password" in parse_qs(urlsplit(url).query):
             raise ValueError("holds a password: put the whole URL into the credential instead")
         return url
 
@@ -107,8 +116,10 @@ class Llm(_Section):
 
     deadline_seconds: Annotated[float, Field(gt=0, le=120)] = 20.0
     notice_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
-    retry_minutes: tuple[Annotated[float, Field(gt=0)], ...] = (1.0, 5.0, 15.0)
-    targets: tuple[Target, ...] = ()
+    retry_minutes: Annotated[
+        tuple[Annotated[float, Field(gt=0, le=1440, strict=True)], ...], Field(strict=False)
+    ] = (1.0, 5.0, 15.0)
+    targets: Annotated[tuple[Target, ...], Field(strict=False)] = ()
 
     @field_validator("targets")
     @classmethod
@@ -138,19 +149,23 @@ class Settings(_Section):
     web: Web = Web()
 
 
+def find(named: Path | None = None) -> Path:
+    """The configuration to use: *named*, or the first of `PLACES` that exists."""
+    if named is not None:
+        return named
+    for path in PLACES:
+        if path.is_file():
+            return path
+    places = " nor ".join(str(path) for path in PLACES)
+    raise StartupRefused(f"no configuration: neither {places} exists; name one with --config PATH")
+
+
 def load(path: Path) -> Settings:
     """Read and check *path*; relative paths in it become relative to its folder.
 
     Secrets (`secret`) override the store URLs. Raises StartupRefused with every error listed.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise StartupRefused(f"{path}: no such file; name one with --config PATH") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartupRefused(f"{path}: cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise StartupRefused(f"{path}: not valid TOML: {error}") from None
+    raw = _read(path)
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
@@ -162,17 +177,45 @@ def secret(name: str) -> str | None:
     """A secret from systemd's credentials directory, else from ``LYROX_<NAME>``, else None."""
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if directory and (file := Path(directory) / name).is_file():
-        return file.read_text(encoding="utf-8").strip() or None
+        try:
+            return file.read_text(encoding="utf-8").strip() or None
+        except (OSError, UnicodeDecodeError) as error:
+            raise StartupRefused(f"credential {name}: {file} cannot be read: {error}") from None
     return os.environ.get(f"LYROX_{name.upper()}") or None
 
 
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StartupRefused(f"{path}: no such file; name one with --config PATH") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartupRefused(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise StartupRefused(f"{path}: not valid TOML: {error}") from None
+
+
 def _explain(path: Path, error: ValidationError) -> str:
-    lines = [f"{path}: {error.error_count()} wrong setting(s); correct them and start again"]
+    count = error.error_count()
+    lines = [f"{path}: {count} wrong setting{'s' * (count > 1)}; correct and start again:"]
     for item in error.errors():
-        key = ".".join(str(part) for part in item["loc"]) or "file"
-        known = "unknown key" if item["type"] == "extra_forbidden" else item["msg"]
-        lines.append(f"  {key}: {known}")
+        key = ".".join(str(part) for part in item["loc"])
+        lines.append(f"  {key}: {_sentence(item['type'], item['msg'], key)}")
     return "\n".join(lines)
+
+
+def _sentence(kind: str, message: str, key: str) -> str:
+    if kind != "extra_forbidden":
+        return message.removeprefix("Value error, ")
+    near = get_close_matches(key, list(_keys(Settings)), n=1)
+    return f"unknown key; did you mean {near[0]}?" if near else "unknown key"
+
+
+def _keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        yield prefix + name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _keys(field.annotation, f"{prefix}{name}.")
 
 
 def _anchored(settings: Settings, base: Path) -> Settings:
