@@ -1,7 +1,7 @@
 """The PostgreSQL door: connecting, migrating, checking, and one SQL function a round trip."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
@@ -11,12 +11,15 @@ from asyncpg.connection import Connection
 from tortoise.backends.asyncpg.client import AsyncpgDBClient
 from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.context import TortoiseContext
-from tortoise.exceptions import ConfigurationError, DBConnectionError
+from tortoise.exceptions import ConfigurationError
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 from tortoise.migrations.loader import MigrationLoader
 from tortoise.migrations.recorder import MigrationRecorder
+from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
+from tortoise.transactions import in_transaction
 
 from models.errors import RetryLater, StartupRefused, Unavailable
+from models.lost import lost_means, refused_at_the_door, refused_means_give_up
 
 TABLES = (
     "users", "companies", "products", "customers", "sales", "agent_logs", "subscriptions",
@@ -29,18 +32,9 @@ APP = {
 }
 COMMAND_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
-MIGRATION_LOCK = "SELECT pg_advisory_lock(hashtext('lyrox migrate'))"
+OLDEST_SERVER = 15
+MIGRATION_LOCK = "SELECT pg_advisory_xact_lock(hashtext('lyrox migrate'))"
 URL_OPTIONS = frozenset({"host", "sslmode", "statement_cache_size"})
-LOST = (
-    OSError,  # Covers TimeoutError and every refused or reset connection.
-    DBConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # The server stops, starts, or cancelled us.
-    asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,  # Deadlock and serialisation failures.
-)
 
 
 class _Connection(Connection):  # type: ignore[misc]  # asyncpg is untyped.
@@ -63,8 +57,8 @@ class Database:
     async def call(self, function: str, *args: object) -> asyncpg.Record:
         """Run one SQL function in one round trip; its single row. JSON stays text.
 
-        Raises RetryLater when PostgreSQL cannot be asked now; whether the function ran is
-        then unknown.
+        Raises RetryLater when PostgreSQL cannot be asked now (whether the function ran is then
+        unknown), and GiveUp when it can never take these values.
         """
         rows = await self.rows(function, *args)
         return rows[0]
@@ -72,9 +66,17 @@ class Database:
     async def rows(self, function: str, *args: object) -> list[asyncpg.Record]:
         """As `call`, for a function that returns any number of rows."""
         statement = _statement(function, len(args))
-        with _lost_means(RetryLater):
-            async with self._client.acquire_connection() as connection:
-                return cast("list[asyncpg.Record]", await connection.fetch(statement, *args))
+        with lost_means(RetryLater), refused_means_give_up(function):
+            try:
+                return await self._fetch(statement, args)
+            except asyncpg.InternalClientError:
+                # The server had ended this idle connection and asyncpg noticed before it sent
+                # anything, so asking again repeats nothing.
+                return await self._fetch(statement, args)
+
+    async def _fetch(self, statement: str, args: tuple[object, ...]) -> list[asyncpg.Record]:
+        async with self._client.acquire_connection() as connection:
+            return cast("list[asyncpg.Record]", await connection.fetch(statement, *args))
 
 
 @asynccontextmanager
@@ -82,13 +84,14 @@ async def connect(url: str, *, connections: int = 10) -> AsyncIterator[Database]
     """Open the models on *url* with at most *connections* pooled connections.
 
     One at a time in a process: foreign threads and later tasks find it without a context.
-    Raises Unavailable when PostgreSQL cannot be reached.
+    Raises Unavailable when PostgreSQL cannot be reached, StartupRefused when it refuses us.
     """
     context = TortoiseContext()
-    await context.init(config=_config(url, connections), _enable_global_fallback=True)
     try:
+        with context:  # Current only while it opens; afterwards the global fallback finds it.
+            await context.init(config=_config(url, connections), _enable_global_fallback=True)
         client = cast("AsyncpgDBClient", context.connections.get("default"))
-        with _lost_means(Unavailable):
+        with lost_means(Unavailable), refused_at_the_door():
             await client.create_connection(with_db=True)
         yield Database(client)
     finally:
@@ -96,70 +99,80 @@ async def connect(url: str, *, connections: int = 10) -> AsyncIterator[Database]
 
 
 async def migrate(url: str) -> list[str]:
-    """Bring the schema up to this code's; returns the names applied now. One at a time."""
-    with _lost_means(Unavailable):
-        lock = await _single(url)
-        try:
-            await lock.execute(MIGRATION_LOCK, timeout=600)
-            return await _apply(url)
-        finally:
-            await lock.close()
+    """Bring the schema up to this code's; returns the names applied now.
 
-
-async def check(url: str) -> None:
-    """Refuse a database that is unmigrated, newer than the code, or whose walls we would pass."""
-    with _lost_means(Unavailable):
-        connection = await _single(url)
-        try:
-            await _check_role(connection)
-            _check_version(await _applied(connection))
-        finally:
-            await connection.close()
-
-
-async def _apply(url: str) -> list[str]:
+    All of it is one transaction that holds a lock, so a second run waits and a killed one leaves
+    nothing half done.
+    """
     applied: list[str] = []
 
     def note(event: str, _app: str, name: str) -> None:
         if event == "apply_done":
             applied.append(name)
 
-    async with TortoiseContext() as context:
-        await context.init(config=_config(url, 2))
-        executor = MigrationExecutor(context.connections.get("default"), {"models": APP})
-        await executor.migrate([MigrationTarget("models", "__latest__")], progress=note)
+    with lost_means(Unavailable), refused_at_the_door():
+        async with TortoiseContext() as context:
+            await context.init(config=_config(url, 1, command_timeout=None))
+            async with in_transaction() as transaction:
+                await transaction.execute_query(MIGRATION_LOCK)
+                executor = MigrationExecutor(transaction, {"models": APP})
+                await executor.recorder.ensure_schema(AsyncpgSchemaEditor(transaction))
+                done = await executor.recorder.applied_migrations()
+                _refuse_newer({key.name for key in done})
+                await executor.migrate([MigrationTarget("models", "__latest__")], progress=note)
     return applied
 
 
-async def _check_role(connection: asyncpg.Connection) -> None:
-    role = await connection.fetchrow(
-        "SELECT rolname, rolsuper OR rolbypassrls AS passes FROM pg_roles"
-        " WHERE rolname = current_user"
-    )
-    if role is not None and role["passes"]:
+async def check(url: str) -> None:
+    """Refuse a database that is unmigrated, newer than the code, or whose walls we would pass."""
+    with lost_means(Unavailable), refused_at_the_door():
+        connection = await asyncpg.connect(**_credentials(url))
+        try:
+            _check_server(connection)
+            await _check_role(connection)
+            await _check_version(connection)
+        finally:
+            await connection.close()
+
+
+def _check_server(connection: asyncpg.Connection) -> None:
+    if (version := connection.get_server_version()).major < OLDEST_SERVER:
         raise StartupRefused(
-            f"the PostgreSQL role {role['rolname']!r} may bypass row-level security, so company"
-            " walls would not hold: connect as a role without SUPERUSER and BYPASSRLS"
+            f"PostgreSQL {version.major} is too old: version {OLDEST_SERVER} to 18 is needed"
+        )
+    encoding = connection.get_settings().server_encoding
+    if encoding != "UTF8":
+        raise StartupRefused(f"the database is encoded in {encoding}: create it with UTF8")
+
+
+async def _check_role(connection: asyncpg.Connection) -> None:
+    query = "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+    name, passes = await connection.fetchrow(query)
+    if passes:
+        raise StartupRefused(
+            f"the PostgreSQL role {name!r} may bypass row-level security, so company walls would"
+            " not hold: connect as a role without SUPERUSER and BYPASSRLS"
         )
 
 
-async def _applied(connection: asyncpg.Connection) -> set[str]:
+async def _check_version(connection: asyncpg.Connection) -> None:
     if await connection.fetchval("SELECT to_regclass('tortoise_migrations')") is None:
-        return set()
-    rows = await connection.fetch("SELECT name FROM tortoise_migrations WHERE app = 'models'")
-    return {row["name"] for row in rows}
+        applied = set()
+    else:
+        query = "SELECT name FROM tortoise_migrations WHERE app = 'models'"
+        applied = {row["name"] for row in await connection.fetch(query)}
+    _refuse_newer(applied)
+    if missing := _known() - applied:
+        raise StartupRefused(
+            f"the database lacks {len(missing)} migration(s): run `lyrox db migrate`"
+        )
 
 
-def _check_version(applied: set[str]) -> None:
-    known = _known()
-    if newer := applied - known:
+def _refuse_newer(applied: set[str]) -> None:
+    if newer := applied - _known():
         raise StartupRefused(
             f"the database is newer than this program (it has {', '.join(sorted(newer))}):"
             " install the newer version"
-        )
-    if missing := known - applied:
-        raise StartupRefused(
-            f"the database lacks {len(missing)} migration(s): run `lyrox db migrate`"
         )
 
 
@@ -178,23 +191,11 @@ def _statement(function: str, count: int) -> str:
     return f"SELECT * FROM {function}({places})"  # noqa: S608 - An identifier and placeholders.
 
 
-@contextmanager
-def _lost_means(error: type[RetryLater] | type[Unavailable]) -> Iterator[None]:
-    try:
-        yield
-    except LOST as cause:
-        told = str(cause).strip() or type(cause).__name__
-        raise error(f"PostgreSQL does not answer: {told}") from cause
-
-
-def _config(url: str, connections: int) -> dict[str, Any]:
+def _config(url: str, connections: int, **options: object) -> dict[str, Any]:
     pool = {"minsize": 1, "maxsize": connections, "connection_class": _Connection}
-    database = {"engine": "tortoise.backends.asyncpg", "credentials": _credentials(url) | pool}
+    credentials = _credentials(url) | pool | options
+    database = {"engine": "tortoise.backends.asyncpg", "credentials": credentials}
     return {"connections": {"default": database}, "apps": {"models": APP}}
-
-
-async def _single(url: str) -> asyncpg.Connection:
-    return await asyncpg.connect(**_credentials(url))
 
 
 def _credentials(url: str) -> dict[str, Any]:
@@ -210,4 +211,8 @@ def _credentials(url: str) -> dict[str, Any]:
         raise StartupRefused(f"[stores] postgres: not a PostgreSQL URL: {error}") from None
     if sslmode := credentials.pop("sslmode", None):
         credentials["ssl"] = sslmode
-    return credentials | {"timeout": CONNECT_SECONDS, "command_timeout": COMMAND_SECONDS}
+    return credentials | {
+        "timeout": CONNECT_SECONDS,
+        "command_timeout": COMMAND_SECONDS,
+        "max_cached_statement_lifetime": 0,
+    }

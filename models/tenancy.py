@@ -1,19 +1,21 @@
 """Company scopes: business data is reachable only inside one, in Python and in PostgreSQL."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn, Self
 from uuid import UUID
 
 from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.exceptions import TransactionManagementError
 from tortoise.manager import Manager
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 from tortoise.transactions import in_transaction
 
-from models.errors import CompanyScopeMissing
+from models.errors import CompanyScopeMissing, RetryLater
+from models.lost import LOST, lost_means
 
 NOBODY = UUID(int=0)
 ENTER = "SELECT set_config('app.company_id', $1, true), set_config('app.system', $2, true)"
@@ -45,16 +47,37 @@ def system_scope() -> AbstractAsyncContextManager[None]:
 
 @asynccontextmanager
 async def _entered(scope: _Scope) -> AsyncIterator[None]:
-    if (outer := _current.get()) is not None:
-        raise CompanyScopeMissing(f"scopes do not nest: leave {outer} before entering {scope}")
-    async with in_transaction() as transaction:
+    if _current.get() is not None:
+        raise CompanyScopeMissing("scopes do not nest: leave the one before entering another")
+    with lost_means(RetryLater):
+        async with await _begun(scope):
+            token = _current.set(scope)
+            try:
+                yield
+            finally:
+                _current.reset(token)
+
+
+async def _begun(scope: _Scope) -> AsyncExitStack:
+    try:
+        return await _begin(scope)
+    except LOST:  # The server had ended an idle connection; nothing of ours ran yet.
+        return await _begin(scope)
+
+
+async def _begin(scope: _Scope) -> AsyncExitStack:
+    async with AsyncExitStack() as stack:
+        opening = in_transaction()
+        try:
+            transaction = await opening.__aenter__()
+        except LOST:
+            if hasattr(opening, "token"):  # Tortoise keeps the connection when BEGIN fails.
+                await opening.__aexit__(TransactionManagementError, None, None)
+            raise
+        stack.push_async_exit(opening)
         values = [str(scope.company_id), "on" if scope.system else "off"]
         await transaction.execute_query(ENTER, values)
-        token = _current.set(scope)
-        try:
-            yield
-        finally:
-            _current.reset(token)
+        return stack.pop_all()
 
 
 class _Refuse(Manager):
@@ -62,7 +85,9 @@ class _Refuse(Manager):
 
     def get_queryset(self) -> NoReturn:
         name = self._model.__name__
-        raise CompanyScopeMissing(f"{name} is behind a wall: start from {name}.of(company_id)")
+        raise CompanyScopeMissing(
+            f"{name} is behind a wall: start from .of(company_id), or .everywhere() for the system"
+        )
 
 
 class Walled(Model):
