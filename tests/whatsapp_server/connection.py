@@ -1,0 +1,249 @@
+"""One client's connection: handshake, pairing or login, and the stanzas after that."""
+
+import asyncio
+import itertools
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from cryptography.exceptions import InvalidTag
+
+from tests.whatsapp_server.nodes import SERVER, Jid, Node, decode, encode
+from tests.whatsapp_server.noise import PROLOGUE, Ciphers, Handshake
+from tests.whatsapp_server.people import Device, Owner, Scan
+
+if TYPE_CHECKING:
+    from tests.whatsapp_server.server import WhatsAppServer
+
+log = logging.getLogger(__name__)
+
+_LINGER = 0.3  # Closing at once would race the client's handling of the last stanza.
+_REFS = 6
+
+
+class Connection:
+    """Speaks with one client until either side hangs up."""
+
+    def __init__(self, server: "WhatsAppServer", socket: web.WebSocketResponse) -> None:
+        self._server = server
+        self._socket = socket
+        self._ciphers: Ciphers | None = None
+        self._ids = itertools.count(1)
+        self._waiting: dict[str, asyncio.Future[Node]] = {}
+        self._noise = b""
+        self.owner: Owner | None = None
+        self.number = 0
+        self.active = False
+
+    async def run(self) -> None:
+        """Until the socket closes."""
+        frames = self._frames()
+        handshake = Handshake(self._server.authority, self._server.protos)
+        await self._write(handshake.answer(await anext(frames)))
+        try:
+            payload, self._ciphers = handshake.finish(await anext(frames))
+        except StopAsyncIteration:
+            return  # The client did not believe our certificate.
+        await self._welcome(payload)
+        async for frame in frames:
+            try:
+                await self._take(decode(self._ciphers.open(frame), self._server.tokens))
+            except InvalidTag:
+                return
+
+    async def send(self, node: Node) -> None:
+        """Send one stanza."""
+        if self._ciphers is not None and not self._socket.closed:
+            await self._write(self._ciphers.seal(encode(node)))
+
+    async def ask(self, *content: Node, kind: str = "set", **attrs: str) -> Node:
+        """Send an iq and wait for the client's answer."""
+        number = f"server-{next(self._ids)}"
+        self._waiting[number] = asyncio.get_running_loop().create_future()
+        await self.send(
+            Node("iq", {"from": SERVER, "type": kind, "id": number, **attrs}, content)
+        )
+        return await asyncio.wait_for(self._waiting.pop(number), 20)
+
+    async def end(self, *stanzas: Node) -> None:
+        """Say a last word, let it be handled, and hang up."""
+        for stanza in stanzas:
+            await self.send(stanza)
+        await asyncio.sleep(_LINGER)
+        await self._socket.close()
+
+    async def _frames(self) -> AsyncIterator[bytes]:
+        """Each frame has its length before it, and may come in pieces or together with others."""
+        buffer = b""
+        begun = False
+        async for message in self._socket:
+            buffer += message.data
+            if not begun and len(buffer) >= len(PROLOGUE):
+                buffer, begun = buffer[len(PROLOGUE) :], True
+            while len(buffer) >= 3 and len(buffer) >= 3 + int.from_bytes(buffer[:3], "big"):
+                size = 3 + int.from_bytes(buffer[:3], "big")
+                frame, buffer = buffer[3:size], buffer[size:]
+                yield frame
+
+    async def _write(self, frame: bytes) -> None:
+        await self._socket.send_bytes(len(frame).to_bytes(3, "big") + frame)
+
+    async def _welcome(self, payload: Any) -> None:
+        if payload.HasField("username"):
+            await self._log_in(str(payload.username), payload.device)
+            return
+        data = payload.devicePairingData
+        device = Device(
+            noise=b"",
+            identity=data.eIdent,
+            registration_id=int.from_bytes(data.eRegid, "big"),
+            signed_id=int.from_bytes(data.eSkeyID, "big"),
+            signed_key=data.eSkeyVal,
+            signature=data.eSkeySig,
+        )
+        refs = [os.urandom(12).hex() for _ in range(_REFS)]
+        self._server.unpaired |= dict.fromkeys(refs, (self, device))
+        codes = [Node("ref", content=ref.encode()) for ref in refs]
+        pairing = self.ask(Node("pair-device", content=codes), xmlns="md")
+        self._server.spawn(pairing)
+
+    async def pair(self, owner: Owner, device: Device, scan: Scan) -> None:
+        """The phone has read the code: hand over the identity, then have the client log in."""
+        number = 1 + max(owner.devices, default=0)
+        identity = owner.identity_for(scan, number, self._server.protos)
+        success = Node(
+            "pair-success",
+            content=[
+                Node("device-identity", content=identity),
+                Node("device", {"jid": owner.jid(number), "lid": owner.lid_jid(number)}),
+                Node("platform", {"name": "android"}),
+            ],
+        )
+        answer = await self.ask(success)
+        if answer.child("pair-device-sign").tag:
+            device.noise = scan.noise
+            owner.devices[number] = device
+        await self.end(Node("stream:error", {"code": "515"}))
+
+    async def _log_in(self, number: str, device: int) -> None:
+        owner = self._server.owners.get(number)
+        if owner is None or device not in owner.devices:
+            await self.end(Node("failure", {"reason": "401", "location": "lla"}))
+            return
+        self.owner, self.number = owner, device
+        self._server.online[owner.number] = self
+        now = str(int(time.time()))
+        await self.send(Node("success", {"t": now, "lid": owner.lid_jid(), "location": "lla"}))
+
+    async def _take(self, node: Node) -> None:
+        self._server.seen.append(node)
+        waiting = self._waiting.get(node.get("id"))
+        if node.tag == "iq" and waiting is not None and not waiting.done():
+            waiting.set_result(node)
+        elif node.tag == "iq":
+            await self._answer(node)
+        elif node.tag == "message":
+            await self._route(node)
+
+    async def _answer(self, node: Node) -> None:
+        table: dict[str, Callable[[Node], Node | None]] = {
+            "encrypt": self._keys,
+            "usync": self._usync,
+            "passive": self._passive,
+        }
+        answer = table.get(node.get("xmlns"), lambda _: None)
+        content = answer(node)
+        attrs = {"from": SERVER, "type": "result", "id": node.get("id")}
+        await self.send(Node("iq", attrs, [content] if content else None))
+        if node.child("active").tag:
+            await self._flush()
+
+    def _passive(self, _node: Node) -> None:
+        self.active = True
+
+    async def _flush(self) -> None:
+        """What came while the client was away, between its preview and its end."""
+        owner = self.owner
+        if owner is None:
+            return
+        count = str(len(owner.queue))
+        preview = {"count": count, "message": count, "notification": "0", "receipt": "0"}
+        await self.send(Node("ib", {"from": SERVER}, [Node("offline_preview", preview)]))
+        queue, owner.queue = owner.queue, []
+        for number, node in enumerate(queue):
+            await self.send(Node(node.tag, {**node.attrs, "offline": str(number)}, node.content))
+        await self.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": count})]))
+
+    def _keys(self, node: Node) -> Node | None:
+        """Count, storing and handing out of one-time keys."""
+        if node.child("count").tag:
+            count = len(self._own_device.prekeys)
+            return Node("count", {"value": str(max(1, count))})
+        if node.get("type") == "set":
+            for key in node.child("list").children:
+                number = int.from_bytes(key.child("id").data, "big")
+                self._own_device.prekeys[number] = key.child("value").data
+            return None
+        wanted = [one.attrs["jid"] for one in node.child("key").children]
+        return Node("list", content=[self._bundle(jid) for jid in wanted if isinstance(jid, Jid)])
+
+    @property
+    def _own_device(self) -> Device:
+        if self.owner is None:
+            raise RuntimeError("this client is not logged in")
+        return self.owner.devices[self.number]
+
+    def _bundle(self, jid: Jid) -> Node:
+        bundle = self._server.party(jid).bundle()
+        signed = [
+            Node("id", content=bundle.signed_id.to_bytes(3, "big")),
+            Node("value", content=bundle.signed_key),
+            Node("signature", content=bundle.signature),
+        ]
+        one_time = [
+            Node("id", content=(bundle.one_time_id or 0).to_bytes(3, "big")),
+            Node("value", content=bundle.one_time_key or b""),
+        ]
+        content = [
+            Node("registration", content=bundle.registration_id.to_bytes(4, "big")),
+            Node("type", content=b"\x05"),
+            Node("identity", content=bundle.identity),
+            Node("skey", content=signed),
+            Node("key", content=one_time),
+        ]
+        return Node("user", {"jid": jid}, content)
+
+    def _usync(self, node: Node) -> Node:
+        """Which devices and which hidden address somebody has; here everybody has one phone."""
+        asked = node.child("usync", "list").children
+        users = [self._user(one.attrs["jid"]) for one in asked if "jid" in one.attrs]
+        attrs = {"sid": node.child("usync").get("sid"), "mode": "query", "last": "true"}
+        return Node("usync", attrs | {"index": "0"}, [Node("list", content=users)])
+
+    def _user(self, jid: str | Jid) -> Node:
+        if not isinstance(jid, Jid):
+            raise TypeError(f"{jid} is no address")
+        devices = Node("device-list", content=[Node("device", {"id": "0"})])
+        content = [Node("devices", content=[devices])]
+        if jid.server != "lid":
+            content.append(Node("lid", {"val": self._server.lid_of(jid)}))
+        return Node("user", {"jid": jid}, content)
+
+    async def _route(self, node: Node) -> None:
+        """Give each copy to whom it is for, then release the sender with an ack."""
+        if self.owner is None:
+            return
+        sender = self.owner.lid_jid(self.number)
+        for copy in node.child("participants").children:
+            to = copy.attrs["jid"]
+            customer = self._server.customer(to) if isinstance(to, Jid) else None
+            if customer is not None:
+                customer.receive(node, sender, copy.child("enc"))
+        if self._server.withholds_acks:
+            return
+        now = str(int(time.time()))
+        attrs = {"class": "message", "id": node.get("id"), "from": node.attrs["to"], "t": now}
+        await self.send(Node("ack", attrs))

@@ -1,0 +1,131 @@
+"""The loopback server: what it knows, how it is opened, and what a test does with it."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from tests.whatsapp_server import patch
+from tests.whatsapp_server.certificates import make_certificates
+from tests.whatsapp_server.connection import Connection
+from tests.whatsapp_server.nodes import Jid, Node
+from tests.whatsapp_server.noise import Authority
+from tests.whatsapp_server.people import Customer, Device, Owner, Scan
+from tests.whatsapp_server.protos import load_protos
+from tests.whatsapp_server.proxy import Proxy
+from tests.whatsapp_server.signal import Party
+from tests.whatsapp_server.tokens import read_tokens
+
+log = logging.getLogger(__name__)
+
+
+class WhatsAppServer:
+    """Owners and customers of one test, and the connections of their clients."""
+
+    def __init__(self, library: Path) -> None:
+        self.protos = load_protos()
+        self.tokens = read_tokens(library)
+        self.authority = Authority()
+        self.owners: dict[str, Owner] = {}
+        self.customers: list[Customer] = []
+        self.unpaired: dict[str, tuple[Connection, Device]] = {}
+        self.online: dict[str, Connection] = {}
+        self.seen: list[Node] = []
+        self.withholds_acks = False
+        self.environment: dict[str, str] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @contextlib.asynccontextmanager
+    async def open(self, folder: Path) -> AsyncIterator["WhatsAppServer"]:
+        """Listen; ``environment`` is then what a client needs when it is executed."""
+        context, authority = make_certificates(folder)
+        app = web.Application()
+        app.router.add_get("/ws/chat", self._chat)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+        await site.start()
+        proxy = Proxy(runner.addresses[0][:2], self._trust)
+        await proxy.open()
+        self.environment = {"HTTPS_PROXY": proxy.url, "SSL_CERT_FILE": str(authority)}
+        try:
+            yield self
+        finally:
+            await proxy.close()
+            for task in tuple(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await runner.cleanup()
+
+    def owner(self, number: str, lid: str) -> Owner:
+        """An account with a phone."""
+        owner = self.owners[number] = Owner(number, lid)
+        return owner
+
+    def add_customer(self, number: str | None, lid: str, name: str, **more: str) -> Customer:
+        """Somebody who may write."""
+        customer = Customer(number, lid, name, protos=self.protos, **more)
+        self.customers.append(customer)
+        return customer
+
+    async def scan(self, owner: Owner, code: str) -> None:
+        """The owner's phone reads a pairing code."""
+        scan = Scan.read(code)
+        connection, device = self.unpaired[scan.ref]
+        await connection.pair(owner, device, scan)
+
+    async def deliver(self, owner: Owner, node: Node) -> None:
+        """To the owner's client now, or when it comes back."""
+        connection = self.online.get(owner.number)
+        if connection is None or not connection.active:
+            owner.queue.append(node)
+        else:
+            await connection.send(node)
+
+    def customer(self, jid: Jid) -> Customer | None:
+        """Whose address this is, if a customer's."""
+        known = (one for one in self.customers if jid.bare() in (one.jid, one.lid_jid))
+        return next(known, None)
+
+    def party(self, jid: Jid) -> Party:
+        """The keys behind an address."""
+        customer = self.customer(jid)
+        if customer is not None:
+            return customer.party
+        return next(
+            one.phone for one in self.owners.values() if jid.bare() in (one.jid(), one.lid_jid())
+        )
+
+    def lid_of(self, jid: Jid) -> Jid:
+        """The hidden address of a number."""
+        customer = self.customer(jid)
+        return customer.lid_jid if customer else self.owners[jid.user].lid_jid()
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Let something run on its own until the server closes."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _trust(self, port: int) -> None:
+        """Patch who connects; a probe from a process without the client finds nothing to patch."""
+        pid = patch.process_of(port)
+        if pid is not None:
+            count = patch.replace(pid, patch.PINNED_ROOT, self.authority.root.public)
+            log.debug("patched process %s at %s places", pid, count)
+
+    async def _chat(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(max_msg_size=2**24)
+        await socket.prepare(request)
+        connection = Connection(self, socket)
+        try:
+            await connection.run()
+        finally:
+            for number, online in list(self.online.items()):
+                if online is connection:
+                    del self.online[number]
+        return socket
