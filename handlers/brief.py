@@ -5,10 +5,11 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from handlers.base import Message, Prompt
 from handlers.links import mails, without_links
-from handlers.money import price_text, without_accents
+from handlers.money import price_text, sums, without_accents
 from handlers.prompts import Prompts, fill
 from models.text import bare, cut, one_line, squeeze, visible, words
 from models.values import CompanyCard, Kind, Line, ProductCard, Sender, Turn
@@ -42,6 +43,7 @@ class Opening:
     owner: frozenset[str]
     owner_text: str
     owner_mails: frozenset[str]
+    described: frozenset[tuple[Decimal, str]]
 
 
 class Briefs:
@@ -91,7 +93,8 @@ class Briefs:
             catalogue="\n".join(map(_catalogue_line, company.products)) or NOTHING,
             by_hand=_refs(p for p in company.products if not p.payment_link),
         )
-        owner_text = f"{company.system_prompt or ''}\n{company.brand_personality}"
+        described = "\n".join(f"{p.name}: {p.description}" for p in company.products)
+        owner_text = f"{company.system_prompt or ''}\n{company.brand_personality}\n{described}"
         return Opening(
             text=f"{rules}\n\n{own}",
             hash=_short_hash(f"{rules}\n\n{own}"),
@@ -100,6 +103,7 @@ class Briefs:
             owner=runs(house_rules, OWNER_WORDS) | runs(personality, OWNER_WORDS),
             owner_text=without_accents(bare(owner_text)),
             owner_mails=mails(owner_text),
+            described=sums(without_accents(bare(described))),
         )
 
     def _customer(self, turn: Turn) -> str:

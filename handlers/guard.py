@@ -37,7 +37,7 @@ def inspect(answer: Answer, company: CompanyCard, opening: Opening) -> Verdict:
     text = cut(squeeze(_BOLD.sub(r"*\1*", _HEADING.sub("", said))), TEXT_CHARACTERS)
     checks = {
         "no_text": not text,
-        "unknown_price": unknown_price(plain, company.products),
+        "unknown_price": unknown_price(plain, company.products, described=opening.described),
         "unknown_discount": unknown_discount(plain, opening.owner_text),
         "leak": _leaks(raw, opening),
         "unknown_product": _names_unknown_product(answer.actions, company),

@@ -19,13 +19,20 @@ _HUMAN = (
     r"(?:(?:a |the |an |some )?(?:real |actual |live |human )?"
     r"(?:human(?: being)?|person|agent|representative|rep|manager|owner|operator|somebody|someone))"
 )
+_WANT = (
+    r"(?:quiero|quisiera|necesito|prefiero|deseo|puedo|podria|puedes|pueden|me gustaria|exijo"
+    r"|hay forma de|es posible|como hago para|dejame|dejenme) (?:\w+ ){0,3}?"
+)
+_TALK = r"(?:hablar|chatear|conversar|comunicarme|contactarme|comunicar|contactar)"
+_PUT_THROUGH = (
+    r"(?:pasame|paseme|pasenme|comunicame|comuniqueme|conectame|transfiereme|ponme"
+    r"|me (?:pasas|pasan|comunicas|comunican|conectas|pued\w+ (?:pasar|comunicar|conectar)))"
+)
 _SPANISH = re.compile(
-    r"\b(?:(?:quiero|quisiera|necesito|prefiero|deseo|puedo|podria|puedes|pueden|me gustaria"
-    r"|exijo|hay forma de|es posible|como hago para|dejame|dejenme) (?:\w+ ){0,3}?)?"
-    r"(?:hablar|chatear|conversar|comunicarme|contactarme|comunicar|contactar|tratar"
-    rf"|(?:pasame|paseme|pasenme|comunicame|comuniqueme|conectame|transfiereme|ponme)) (?:con|a) {_PERSON}\b"
-    rf"|\b(?:que|quiero que) me (?:atienda|llame|escriba|conteste|responda) {_PERSON}\b"
-    r"|\bno quiero hablar con (?:un |una |el |la |este |esta )?(?:bot|robot|maquina|ia|asistente)\b"
+    rf"(?:\b{_WANT}{_TALK}|^{_TALK}|\b{_PUT_THROUGH}) (?:con|a) {_PERSON}\b"
+    rf"|\bque me (?:atienda|llame|escriba|conteste|responda) {_PERSON}\b"
+    r"|\bno quiero hablar con (?:un |una |el |la |este |esta )?"
+    r"(?:bot|robot|maquina|ia|asistente)\b"
 )
 _ENGLISH = re.compile(
     r"\b(?:talk|speak|chat|connect me|transfer me|put me through|get me) (?:\w+ )?(?:to|with) "
@@ -40,7 +47,7 @@ _ALONE = {
     },
     "en": {"human", "agent", "real person", "a human", "a person", "representative", "operator"},
 }  # fmt: skip
-_REFUSED = re.compile(r"\b(?:no (?:quiero|necesito|hace falta|prefiero)|don t (?:want|need) to) $")
+_REFUSED = re.compile(r"\b(?:no|don t (?:want|need) to|don t|no hace falta que) $")
 _POLITE = re.compile(r"\b(?:por favor|porfa|please|hola|gracias)\b")
 _GENERIC = {"the", "los", "las", "tienda", "grupo", "centro", "studio", "academia", "la", "el"}
 

@@ -1,7 +1,7 @@
 """Prices are the catalogue's to name: this module finds sums in a text that it does not know."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
 from decimal import Decimal
 
 from models.values import ProductCard
@@ -74,18 +74,19 @@ def without_accents(text: str) -> str:
     return text.translate(_ACCENTS)
 
 
-def unknown_price(text: str, products: Iterable[ProductCard]) -> bool:
-    """Whether *text* names a sum that is no product's price in that currency."""
-    known = {(product.price, product.currency.upper()) for product in products}
-    for found in _SUM.finditer(text):
-        signs = (found["before"], found["also"], found["after"])
-        codes = [_currency(sign) for sign in signs if sign]
-        if not _is_known(_amount(found["first"] or found["second"]), codes, known):
-            return True
-    spoken = (_amount(found["number"]) for found in _SPOKEN.finditer(text))
-    return any(not _is_known(amount, [], known) for amount in spoken) or bool(
-        _IN_WORDS.search(text)
-    )
+def sums(text: str) -> frozenset[tuple[Decimal, str]]:
+    """The sums named in *text*, each with its currencies (empty: any)."""
+    return frozenset(_sums(text)) | {
+        (_amount(found["number"]), "") for found in _SPOKEN.finditer(text)
+    }
+
+
+def unknown_price(
+    text: str, products: Iterable[ProductCard], *, described: frozenset[tuple[Decimal, str]]
+) -> bool:
+    """Whether *text* names a sum that is no product's price and not *described* with one."""
+    known = {(product.price, product.currency.upper()) for product in products} | described
+    return any(not _is_known(*named, known) for named in sums(text)) or bool(_IN_WORDS.search(text))
 
 
 def unknown_discount(text: str, owner_text: str) -> bool:
@@ -97,15 +98,27 @@ def unknown_discount(text: str, owner_text: str) -> bool:
     return False
 
 
+def _sums(text: str) -> Iterator[tuple[Decimal, str]]:
+    for found in _SUM.finditer(text):
+        signs = (found["before"], found["also"], found["after"])
+        codes = {_currency(sign) for sign in signs if sign} - {""}
+        yield _amount(found["first"] or found["second"]), "/".join(sorted(codes))
+
+
 def _currency(sign: str) -> str:
     word = sign.casefold()
     return _SIGNS.get(word, _NAMES.get(word, sign))
 
 
-def _is_known(amount: Decimal, codes: list[str], known: set[tuple[Decimal, str]]) -> bool:
-    return any(
-        amount == price and all(not code or currency in code.split() for code in codes)
-        for price, currency in known
+def _is_known(amount: Decimal, currencies: str, known: Set[tuple[Decimal, str]]) -> bool:
+    """Whether each currency named beside *amount* fits one known price of that amount."""
+    asked = [set(either.split()) for either in currencies.split("/") if either]
+    return (
+        any(
+            amount == price and all(not code or code in either for either in asked)
+            for price, code in known
+        )
+        or (amount, currencies) in known
     )
 
 

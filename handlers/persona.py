@@ -114,7 +114,7 @@ def _slots(product: ProductCard) -> dict[str, str]:
 
 
 def _flagged(reply: Reply, answer: Answer) -> Reply:
-    """The same reply, marked for the owner's eyes where the model was unsure or heard a complaint."""
+    """The same reply, marked for the owner where the model was unsure or heard a complaint."""
     if answer.intent == "complaint":
         return replace(reply, event="owner_attention", event_data={"reason": "complaint"})
     if answer.confidence < SURE_ENOUGH:

@@ -53,6 +53,7 @@ class Phrases:
     price: str
     price_described: str
     purchase: str
+    purchase_by_hand: str
     which_product: str
     farewell: str
     generic: str

@@ -1,0 +1,174 @@
+"""One target, asked with patience: tries, waits, one repair, and a breaker in front."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import tenacity
+
+from bot.llm.breaker import Breaker
+from bot.llm.faults import REPAIRABLE, Fault, Outcome
+from bot.llm.reading import Said, read, salvaged
+from handlers.answer import Answer
+from handlers.base import Message, Prompt
+from models.text import cut
+
+OnCall = Callable[[str, str, float, int], None]
+"""Told of every request: target, outcome, seconds, tokens."""
+
+_SHOWN_CHARACTERS = 4_000
+_SHORTEST_TRY = 0.5
+
+
+class Target(Protocol):
+    """One endpoint that is asked once; everything that goes wrong is a `Fault`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def try_seconds(self) -> float: ...
+
+    async def ask(self, messages: Sequence[Message], cache_key: str) -> Said: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How hard a target is tried; ``patience`` is for targets with another one behind them."""
+
+    tries: int = 3
+    first_wait: float = 0.5
+    longest_wait: float = 8.0
+    patience: float = 2.0
+
+
+@dataclass(slots=True)
+class _Spent:
+    tokens: int = 0
+
+
+class Door:
+    """A target with its breaker; raises the last `Fault` when no valid answer came."""
+
+    def __init__(self, target: Target, *, pace: Pace, on_call: OnCall) -> None:
+        self.target = target
+        self._pace = pace
+        self._on_call = on_call
+        self.breaker = Breaker(_now)
+
+    async def answer(self, prompt: Prompt, *, deadline: float, last: bool) -> tuple[Answer, int]:
+        """A valid answer and its tokens; the loop's clock must not pass *deadline*."""
+        permit = self.breaker.enter()
+        if permit is None:
+            self._on_call(self.target.name, Outcome.SKIPPED, 0.0, 0)
+            raise Fault(Outcome.SKIPPED, counts=False)
+        try:
+            answer, tokens = await self._answer(prompt, deadline, last=last)
+        except Fault as fault:
+            if fault.counts:
+                self.breaker.failed(permit)
+            elif fault.outcome is not Outcome.TIMEOUT:
+                self.breaker.succeeded(permit)
+            raise
+        else:
+            self.breaker.succeeded(permit)
+            return answer, tokens
+        finally:
+            self.breaker.left(permit)
+
+    async def _answer(self, prompt: Prompt, deadline: float, *, last: bool) -> tuple[Answer, int]:
+        spent = _Spent()
+        retrying = self._retrying(deadline, last=last)
+        try:
+            return await self._read(prompt.messages, prompt, deadline, retrying, spent)
+        except Fault as fault:
+            if fault.outcome not in REPAIRABLE:
+                raise
+            first = fault
+        repair = prompt.corrected(cut(first.content, _SHOWN_CHARACTERS) or "…", prompt.repair)
+        try:
+            return await self._read(repair.messages, prompt, deadline, retrying, spent)
+        except Fault as fault:
+            rescued = salvaged(fault.content) or salvaged(first.content)
+            if rescued is None:
+                raise
+            return rescued, spent.tokens
+
+    async def _read(
+        self,
+        messages: Sequence[Message],
+        prompt: Prompt,
+        deadline: float,
+        retrying: tenacity.AsyncRetrying,
+        spent: _Spent,
+    ) -> tuple[Answer, int]:
+        async def once() -> Answer:
+            return await self._once(messages, prompt.cache_key, deadline, spent)
+
+        return await retrying(once), spent.tokens
+
+    async def _once(
+        self, messages: Sequence[Message], cache_key: str, deadline: float, spent: _Spent
+    ) -> Answer:
+        """One request, counted and measured, whatever its end."""
+        began, outcome, tokens = _now(), Outcome.TIMEOUT, 0
+        seconds = min(self.target.try_seconds, deadline - began)
+        if seconds < _SHORTEST_TRY and seconds < self.target.try_seconds:
+            raise Fault(Outcome.TIMEOUT, retryable=False, counts=False)
+        try:
+            words = await _within(seconds, self.target.ask(messages, cache_key))
+            outcome, tokens = Outcome.ANSWERED, words.tokens
+            return read(words)
+        except Fault as fault:
+            outcome, tokens = fault.outcome, fault.tokens
+            fault.counts = fault.counts and not self._was_hurried(fault, seconds)
+            raise
+        finally:
+            spent.tokens += tokens
+            self._on_call(self.target.name, outcome, _now() - began, tokens)
+
+    def _was_hurried(self, fault: Fault, seconds: float) -> bool:
+        """Whether the target had less than half of the time it is meant to have."""
+        return fault.outcome is Outcome.TIMEOUT and seconds < self.target.try_seconds / 2
+
+    def _retrying(self, deadline: float, *, last: bool) -> tenacity.AsyncRetrying:
+        limit = deadline if last else min(deadline, _now() + self._pace.patience)
+        jittered = tenacity.wait_random_exponential(
+            multiplier=self._pace.first_wait, max=self._pace.longest_wait
+        )
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            asked = _fault(state).retry_after
+            return asked + random.uniform(0, min(asked, 2) / 4) if asked else jittered(state)  # noqa: S311 - Jitter, no secret.
+
+        def stop(state: tenacity.RetryCallState) -> bool:
+            over = state.attempt_number >= self._pace.tries
+            return over or _now() + state.upcoming_sleep >= limit
+
+        return tenacity.AsyncRetrying(
+            wait=wait, stop=stop, retry=tenacity.retry_if_exception(_may_retry), reraise=True
+        )
+
+
+def _may_retry(error: BaseException) -> bool:
+    return isinstance(error, Fault) and error.retryable
+
+
+def _fault(state: tenacity.RetryCallState) -> Fault:
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, Fault) else Fault(Outcome.TIMEOUT)
+
+
+async def _within(seconds: float, asked: Awaitable[Said]) -> Said:
+    try:
+        async with asyncio.timeout(seconds):
+            return await asked
+    except TimeoutError:
+        raise Fault(Outcome.TIMEOUT) from None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,190 @@
+"""The built-in target: rules that greet, name products and prices, and hand out payment links."""
+
+import re
+
+from handlers.answer import Action, Answer, Intent, Sentiment
+from handlers.money import price_text
+from handlers.prompts import Phrases, Prompts, fill
+from models.text import one_line, words
+from models.values import ProductCard, Sender, Stage, Turn
+
+NAME = "offline"
+
+MOST_PRODUCTS = 12
+_READ_CHARACTERS = 500
+_GREETING = re.compile(
+    r"^(?:hola+s?|buen[oa]s?(?: (?:dias?|tardes|noches))?|saludos|que tal|hey|hi|hello"
+    r"|good (?:morning|afternoon|evening))\b"
+)
+_PRICE = re.compile(
+    r"\b(?:precios?|costos?|valor(?:es)?|tarifas?|cuanto (?:\w+ )?(?:cuestan?|valen?|salen?|es|son"
+    r"|seria|cobran?|esta|estan)|que (?:cuestan?|valen?)|prices?|how much|cost)\b|^(?:y )?cuanto$"
+)
+_PURCHASE = re.compile(
+    r"\b(?:(?:quiero|quisiera|deseo|como|donde|puedo|me gustaria|para) (?:lo |la |el |un |una )?"
+    r"(?:compr\w+|pag\w+|adquirir\w*|inscribirme|contratar\w*)|lo quiero|la quiero|me lo llevo"
+    r"|(?:el |un |tu |su )?(?:link|enlace)(?: de pago)?|me apunto|comprar|pagar"
+    r"|(?:want|like|how) to (?:buy|pay|order)|buy|payment link|sign me up)\b"
+)
+_PRODUCTS = re.compile(
+    r"\b(?:productos?|servicios?|catalogo|opciones|planes|programas|informacion|info"
+    r"|que (?:tienen|tienes|ofrecen|ofreces|venden|vendes|hay)|mas detalles"
+    r"|products?|services?|catalogue|catalog|options|offer|what do you (?:sell|have|do))\b"
+)
+_FAREWELL = re.compile(
+    r"^(?:ok |listo |vale |perfecto |muy bien )?(?:muchas |mil )?(?:gracias|chao|chau|adios|bye"
+    r"|hasta luego|nos vemos|thanks|thank you|goodbye)\b"
+)
+_YES = re.compile(
+    r"^(?:si+|claro|dale|ok|okay|de una|por supuesto|va|vale|perfecto|listo|yes|sure|yeah)"
+    r"(?: (?:si|claro|dale|quiero|por favor|porfa|please|me interesa|ayudame))*$"
+)
+_ENGLISH = {"hi", "hello", "hey", "how", "much", "price", "the", "you", "buy", "what", "thanks",
+            "thank", "want", "please", "yes", "sure", "products", "services", "offer"}  # fmt: skip
+_SPANISH = {"hola", "buenas", "que", "cuanto", "precio", "el", "la", "de", "quiero", "gracias",
+            "si", "por", "buenos", "un", "una", "los", "comprar", "cuesta"}  # fmt: skip
+
+
+class Offline:
+    """Answers from the turn alone: its products, its words, its history.
+
+    What no rule knows is declined with None where *only_known*; otherwise a kind sentence
+    says what can be asked.
+    """
+
+    def __init__(self, prompts: Prompts) -> None:
+        self._prompts = prompts
+
+    def answer(self, turn: Turn, *, only_known: bool) -> Answer | None:
+        said = words(turn.text[:_READ_CHARACTERS])
+        say = self._prompts.say(_language(said))
+        known = _known(turn, said, say, only_known=only_known)
+        if known is None and not only_known:
+            return _answer("other", "neutral", say.generic, confidence=0.5)
+        return known
+
+
+def _known(turn: Turn, said: str, say: Phrases, *, only_known: bool) -> Answer | None:
+    products = turn.company.products
+    named, few = _named(products, said), len(said.split()) <= 6
+    priced = bool(_PRICE.search(said))
+    if offered := _offered(turn, said):
+        return _purchase(offered, say)
+    if products and _PURCHASE.search(said):
+        wanted = named or _recent(turn)
+        return _purchase(wanted, say) if wanted else _which(products, say)
+    if named and (priced or few or not only_known):
+        return _price(named, say)
+    if priced or _PRODUCTS.search(said):
+        return _catalogue(products, say, intent="price_inquiry" if priced else "product_inquiry")
+    if few and _FAREWELL.search(said):
+        return _answer("farewell", "positive", say.farewell)
+    if few and _GREETING.search(said):
+        return _answer("greeting", "positive", _greeting(turn, say))
+    return None
+
+
+def _answer(
+    intent: Intent,
+    sentiment: Sentiment,
+    text: str,
+    *,
+    confidence: float = 0.9,
+    stage: Stage = Stage.LEAD,
+    actions: list[Action] | None = None,
+) -> Answer:
+    return Answer(
+        intent=intent,
+        sentiment=sentiment,
+        confidence=confidence,
+        stage=stage,
+        actions=actions or [],
+        text=text,
+    )
+
+
+def _purchase(product: ProductCard, say: Phrases) -> Answer:
+    text = say.purchase if product.payment_link else say.purchase_by_hand
+    action = Action(kind="send_payment_link", product_ref=product.ref)
+    return _answer("purchase", "positive", text, stage=Stage.QUALIFIED, actions=[action])
+
+
+def _which(products: tuple[ProductCard, ...], say: Phrases) -> Answer:
+    text = fill(say.which_product, lines=_lines(products, say, described=False))
+    return _answer("purchase", "positive", text, stage=Stage.QUALIFIED)
+
+
+def _price(product: ProductCard, say: Phrases) -> Answer:
+    slots = {"product": one_line(product.name, 100), "price": price_text(product)}
+    description = _description(product)
+    if not description:
+        return _answer("price_inquiry", "neutral", fill(say.price, **slots))
+    text = fill(say.price_described, **slots, description=description)
+    return _answer("price_inquiry", "neutral", text)
+
+
+def _catalogue(products: tuple[ProductCard, ...], say: Phrases, *, intent: Intent) -> Answer:
+    if not products:
+        return _answer(intent, "neutral", say.empty_catalogue)
+    return _answer(intent, "neutral", fill(say.catalogue, lines=_lines(products, say)))
+
+
+def _lines(products: tuple[ProductCard, ...], say: Phrases, *, described: bool = True) -> str:
+    def line(product: ProductCard) -> str:
+        slots = {"product": one_line(product.name, 100), "price": price_text(product)}
+        description = _description(product) if described else ""
+        if not description:
+            return fill(say.catalogue_line, **slots)
+        return fill(say.catalogue_line_described, **slots, description=description)
+
+    return "\n".join(line(product) for product in products[:MOST_PRODUCTS])
+
+
+def _description(product: ProductCard) -> str:
+    return one_line(product.description, 120).rstrip(".")
+
+
+def _greeting(turn: Turn, say: Phrases) -> str:
+    name = one_line(turn.customer.name or "", 40).split()
+    first = f" {name[0]}" if name and name[0].isalpha() else ""
+    return fill(say.greeting, name=first, company=one_line(turn.company.name, 100))
+
+
+def _offered(turn: Turn, said: str) -> ProductCard | None:
+    """The one product our last line asked about, when the customer now just says yes."""
+    if not turn.history or turn.history[-1].sender is Sender.CUSTOMER or not _YES.match(said):
+        return None
+    line = turn.history[-1].text
+    return _named(turn.company.products, words(line)) if "?" in line else None
+
+
+def _recent(turn: Turn) -> ProductCard | None:
+    """The product the conversation was last about; the only one there is, if there is one."""
+    products = turn.company.products
+    if len(products) == 1:
+        return products[0]
+    lines = (words(line.text[:_READ_CHARACTERS]) for line in reversed(turn.history[-6:]))
+    return next((named for line in lines if (named := _named(products, line))), None)
+
+
+def _named(products: tuple[ProductCard, ...], said: str) -> ProductCard | None:
+    """The one product that *said* names: by reference, or by a word no other name has."""
+    heard = set(said.split())
+    names = [_name_words(product) for product in products]
+    matches = [
+        product
+        for number, product in enumerate(products)
+        if heard
+        & (names[number].difference(*names[:number], *names[number + 1 :]) | {words(product.ref)})
+    ]
+    return matches[0] if len(matches) == 1 else None
+
+
+def _name_words(product: ProductCard) -> set[str]:
+    return {word for word in words(product.name).split() if len(word) >= 4}
+
+
+def _language(said: str) -> str:
+    heard = said.split()
+    english = sum(word in _ENGLISH for word in heard)
+    return "en" if english > sum(word in _SPANISH for word in heard) else "es"

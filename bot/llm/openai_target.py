@@ -1,0 +1,98 @@
+"""The one place that knows the openai package; imported only when a target is configured."""
+
+import json
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import httpx2
+import openai
+
+from bot.config import Target as TargetSettings
+from bot.llm.faults import Fault, Outcome, status_outcome
+from bot.llm.reading import Said, said
+from bot.llm.retry_after import retry_after
+from handlers.answer import answer_schema
+from handlers.base import Message
+
+_FORMAT = {
+    "type": "json_schema",
+    "json_schema": {"name": "Answer", "strict": True, "schema": answer_schema()},
+}
+_LIMITS = httpx2.Limits(max_connections=128, max_keepalive_connections=64, keepalive_expiry=60)
+_OWN_HOST = "api.openai.com"
+
+
+class OpenAiTarget:
+    """One OpenAI-compatible endpoint, asked once for each call."""
+
+    def __init__(self, settings: TargetSettings, client: openai.AsyncOpenAI) -> None:
+        self.name = settings.name
+        self.model = settings.model
+        self.try_seconds = settings.try_seconds
+        self._params = settings.params
+        self._own = urlsplit(settings.base_url).hostname == _OWN_HOST
+        self._create = client.chat.completions.with_raw_response.create
+
+    async def ask(self, messages: Sequence[Message], cache_key: str) -> Said:
+        """What the model wrote. Everything that goes wrong is a `Fault`."""
+        # The body goes in extra_body: the client would walk each message for ten milliseconds.
+        body = self._body(messages, cache_key)
+        try:
+            raw = await self._create(model=self.model, messages=[], extra_body=body)
+        except openai.APIStatusError as error:
+            raise _status_fault(error) from None
+        except openai.APIConnectionError as error:
+            raise Fault(_connection_outcome(error)) from None
+        except (openai.OpenAIError, json.JSONDecodeError):
+            raise Fault(Outcome.BAD_JSON) from None
+        return said(raw.http_response.content)
+
+    def _body(self, messages: Sequence[Message], cache_key: str) -> dict[str, object]:
+        # Compatible servers may reject fields they do not know.
+        own = {"store": False, "prompt_cache_key": cache_key} if self._own else {}
+        told = [{"role": message.role, "content": message.content} for message in messages]
+        return {"response_format": _FORMAT, **own, **self._params, "messages": told}
+
+
+@asynccontextmanager
+async def open_target(settings: TargetSettings, key: str | None) -> AsyncIterator[OpenAiTarget]:
+    """The target with its own connection pool, closed at the end."""
+    # It logs each request, with the server's own words, at INFO.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    async with openai.AsyncOpenAI(
+        api_key=key or "none",
+        base_url=settings.base_url,
+        max_retries=0,
+        timeout=settings.try_seconds,
+        http_client=openai.DefaultAioHttpClient(limits=_LIMITS),
+    ) as client:
+        yield OpenAiTarget(settings, client)
+
+
+def _status_fault(error: openai.APIStatusError) -> Fault:
+    headers = error.response.headers
+    outcome = status_outcome(error.status_code, {str(error.code), str(error.type)})
+    forbidden = headers.get("x-should-retry", "").lower() == "false"
+    return Fault(
+        outcome,
+        retry_after=retry_after(headers, now=datetime.now(UTC)),
+        retryable=False if forbidden else None,
+        request_id=error.request_id,
+    )
+
+
+def _connection_outcome(error: openai.APIConnectionError) -> Outcome:
+    """The client calls a refused or dropped connection a timeout too: the cause tells."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ConnectionError) or "Connect" in type(cause).__name__:
+            timed_out = "Timeout" in type(cause).__name__
+            if not timed_out and not isinstance(cause, openai.APIConnectionError):
+                return Outcome.CONNECTION
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, openai.APITimeoutError):
+        return Outcome.TIMEOUT
+    return Outcome.CONNECTION

@@ -1,0 +1,98 @@
+"""From a provider's bytes to a valid answer; whatever it sends, only a `Fault` comes out."""
+
+import json
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from bot.llm.faults import Fault, Outcome
+from handlers.answer import Answer
+from models.text import clean
+
+LARGEST_BODY = 1_000_000
+_SAFE: dict[str, object] = {
+    "intent": "other",
+    "sentiment": "neutral",
+    "confidence": 0.5,
+    "stage": "lead",
+    "actions": [],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The text a model wrote, which should be an answer, and what it cost."""
+
+    content: str
+    tokens: int
+
+
+def said(body: bytes) -> Said:
+    """What the model wrote, from a chat completion's body."""
+    try:
+        whole = json.loads(body) if len(body) <= LARGEST_BODY else None
+    except (ValueError, RecursionError):
+        whole = None
+    if not isinstance(whole, dict):
+        raise Fault(Outcome.BAD_JSON)
+    tokens = _tokens(whole.get("usage"))
+    choice = _dict(_first(whole.get("choices")))
+    message = _dict(choice.get("message"))
+    content = message.get("content")
+    content = clean(content) if isinstance(content, str) else ""
+    if message.get("refusal") or choice.get("finish_reason") == "content_filter":
+        raise Fault(Outcome.REFUSED, tokens=tokens)
+    if choice.get("finish_reason") == "length":
+        raise Fault(Outcome.TRUNCATED, content=content, tokens=tokens)
+    if not content.strip():
+        raise Fault(Outcome.INVALID, tokens=tokens)
+    return Said(content, tokens)
+
+
+def read(words: Said) -> Answer:
+    """The answer in *words*; a fence or a preface around the object is forgiven."""
+    for text in (words.content, _object_in(words.content)):
+        try:
+            return Answer.model_validate_json(text)
+        except ValidationError:
+            continue
+    raise Fault(Outcome.INVALID, content=words.content, tokens=words.tokens)
+
+
+def salvaged(content: str) -> Answer | None:
+    """The readable fields of an answer that no repair made valid, if its text is among them."""
+    try:
+        whole = json.loads(_object_in(content))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(whole, dict):
+        return None
+    known = {key: whole[key] for key in Answer.model_fields if key in whole}
+    for _ in range(2):
+        try:
+            return Answer.model_validate_json(json.dumps({**_SAFE, **known}))
+        except ValidationError as error:
+            wrong = {item["loc"][0] for item in error.errors() if item["loc"]}
+            known = {key: value for key, value in known.items() if key not in wrong}
+    return None
+
+
+def _object_in(text: str) -> str:
+    return text[text.find("{") : text.rfind("}") + 1]
+
+
+def _first(value: object) -> object:
+    return value[0] if isinstance(value, list) and value else None
+
+
+def _dict(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _tokens(usage: object) -> int:
+    counted = _dict(usage)
+    total = counted.get("total_tokens")
+    if isinstance(total, int):
+        return max(total, 0)
+    parts = (counted.get(key) for key in ("prompt_tokens", "completion_tokens"))
+    return sum(part for part in parts if isinstance(part, int) and part > 0)
