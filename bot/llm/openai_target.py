@@ -85,14 +85,9 @@ def _status_fault(error: openai.APIStatusError) -> Fault:
 
 
 def _connection_outcome(error: openai.APIConnectionError) -> Outcome:
-    """The client calls a refused or dropped connection a timeout too: the cause tells."""
+    """The client calls a refused or dropped connection a timeout too: the first cause tells."""
     cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ConnectionError) or "Connect" in type(cause).__name__:
-            timed_out = "Timeout" in type(cause).__name__
-            if not timed_out and not isinstance(cause, openai.APIConnectionError):
-                return Outcome.CONNECTION
+    while isinstance(cause, (openai.OpenAIError, httpx2.HTTPError)):
         cause = cause.__cause__ or cause.__context__
-    if isinstance(error, openai.APITimeoutError):
-        return Outcome.TIMEOUT
-    return Outcome.CONNECTION
+    named = TimeoutError if cause else openai.APITimeoutError
+    return Outcome.TIMEOUT if isinstance(cause or error, named) else Outcome.CONNECTION
