@@ -1,0 +1,139 @@
+"""The conversation document: its names and types, and the changes it goes through."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from models.text import clean
+from models.values import AiMetadata, CustomerRef, Line, Sender, Stage
+
+Document = dict[str, Any]
+
+DUPLICATE = 11000
+INDEXES: tuple[tuple[list[tuple[str, int]], Document], ...] = (
+    ([("companyId", 1), ("customerId", 1)], {}),
+    ([("companyId", 1), ("customerPhone", 1)], {"unique": True}),
+    ([("companyId", 1), ("lastInteraction", -1)], {}),
+    ([("companyId", 1), ("stage", 1)], {}),
+)
+PHONE_FREED: list[Document] = [{"$set": {"customerPhone": {"$concat": ["former:", "$customerId"]}}}]
+_MINUS_HALF = {"$toInt": {"$floor": {"$divide": [{"$size": "$messages"}, -2]}}}
+OLDER_HALF_DROPPED: list[Document] = [
+    {"$set": {"messages": {"$slice": ["$messages", _MINUS_HALF]}}}
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a conversation came to, in the document's words."""
+
+    key_points: tuple[str, ...]
+    recommended_action: str
+    sentiment: str
+
+
+def opening(customer: CustomerRef, now: datetime, stage: Stage | None) -> Document:
+    """The change that makes a document where there is none; phone and name follow the customer."""
+    changed: Document = {"customerPhone": clean(customer.phone)}
+    made: Document = {"customerId": str(customer.id)}
+    if customer.name is None:
+        made["customerName"] = None
+    else:
+        changed["customerName"] = clean(customer.name)
+    made |= {"messages": [], "messageCount": 0, "tags": [], "createdAt": now}
+    if stage is None:
+        made["stage"] = customer.stage.value
+    else:
+        changed |= {"stage": stage.value, "updatedAt": now}
+    return {"$set": changed, "$setOnInsert": made}
+
+
+def addition(line: Line, now: datetime) -> Document:
+    """The change that adds *line* to a document that does not hold it."""
+    return {
+        "$push": {"messages": to_document(line)},
+        "$inc": {"messageCount": 1},
+        "$max": {"lastInteraction": line.at},
+        "$set": {"updatedAt": now},
+    }
+
+
+def other_holder(company_id: UUID, customer: CustomerRef) -> Document:
+    """Finds the document of somebody else that still bears *customer*'s phone."""
+    return {
+        "companyId": str(company_id),
+        "customerPhone": clean(customer.phone),
+        "customerId": {"$ne": str(customer.id)},
+    }
+
+
+def summary_document(summary: Summary, now: datetime) -> Document:
+    """The summary as the document holds it."""
+    return {
+        "lastUpdated": now,
+        "keyPoints": [clean(point) for point in summary.key_points],
+        "recommendedAction": clean(summary.recommended_action),
+        "sentiment": clean(summary.sentiment),
+    }
+
+
+def was_made_by_another(error: Document) -> bool:
+    """Whether a write failed only because this very document has just been made."""
+    return error["code"] == DUPLICATE and "_id" in error.get("keyPattern", {})
+
+
+def to_document(line: Line) -> Document:
+    """What the owner typed is outgoing too; metadata that nobody knows is left out."""
+    incoming = line.sender is Sender.CUSTOMER
+    document: Document = {
+        "id": clean(line.id),
+        "timestamp": line.at,
+        "direction": "incoming" if incoming else "outgoing",
+        "sender": line.sender.value,
+        "content": clean(line.text),
+    }
+    if line.ai is not None:
+        document["aiMetadata"] = _metadata(line.ai)
+    return document
+
+
+def from_document(document: Mapping[str, Any]) -> Line:
+    """The line again, its time cut to the milliseconds that BSON keeps."""
+    ai = document.get("aiMetadata")
+    at: datetime = document["timestamp"]
+    return Line(
+        id=document["id"],
+        at=at,
+        sender=Sender(document["sender"]),
+        text=document["content"],
+        ai=_ai(ai) if ai else None,
+    )
+
+
+def _metadata(ai: AiMetadata) -> Document:
+    known = {
+        "model": ai.model,
+        "tokensUsed": ai.tokens_used,
+        "responseTime": ai.response_time,
+        "intent": ai.intent,
+        "sentiment": ai.sentiment,
+        "confidence": ai.confidence,
+    }
+    return {
+        name: clean(value) if isinstance(value, str) else value
+        for name, value in known.items()
+        if value is not None
+    }
+
+
+def _ai(document: Mapping[str, Any]) -> AiMetadata:
+    return AiMetadata(
+        model=document["model"],
+        tokens_used=document["tokensUsed"],
+        response_time=document["responseTime"],
+        intent=document.get("intent"),
+        sentiment=document.get("sentiment"),
+        confidence=document.get("confidence"),
+    )
