@@ -1,0 +1,181 @@
+"""Every command and its arguments; needs nothing but the standard library."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from models.errors import BadInput
+
+Arguments = argparse.Namespace
+LONGEST_SHARD = 9999
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells a mistake in one sentence instead of a page."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message}; `{self.prog} --help` shows what there is")
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"lyrox {version('lyrox')}")
+        parser.exit()
+
+
+class _Group:
+    """A parser whose arguments are commands."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self._commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def group(self, name: str, about: str) -> "_Group":
+        return _Group(self._add(name, about))
+
+    def command(self, name: str, runs: str, about: str) -> argparse.ArgumentParser:
+        parser = self._add(name, about)
+        parser.set_defaults(command=f"bot.cli.{runs}")
+        return parser
+
+    def _add(self, name: str, about: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = self._commands.add_parser(
+            name, help=about, description=about.capitalize() + "."
+        )
+        # Without a default of its own, so that one given before the command stays.
+        parser.add_argument("--config", metavar="PATH", type=Path, default=argparse.SUPPRESS)
+        return parser
+
+
+def parse(words: Sequence[str]) -> Arguments:
+    """Read the command line. Raises BadInput with one sentence."""
+    parser = _Parser(prog="lyrox", description="A WhatsApp assistant for small businesses.")
+    parser.add_argument(
+        "--config",
+        metavar="PATH",
+        type=Path,
+        help="default: ./config.toml, else /etc/lyrox/config.toml",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
+    commands = _Group(parser)
+    for describe in (_daemon, _chats, _desk, _products, _care):
+        describe(commands)
+    return parser.parse_args(words)
+
+
+def _daemon(commands: _Group) -> None:
+    run = commands.command("run", "run:run", "run the daemon")
+    run.add_argument("--shard", metavar="N", type=_shard, default=0, help="the process's number")
+    run.add_argument("--setup", action="store_true", help="migrate and seed first")
+    run.add_argument("--check", action="store_true", help="only check configuration and prompts")
+    _json(commands.command("status", "status:status", "say how the daemon and its companies are"))
+
+
+def _chats(commands: _Group) -> None:
+    chat = commands.command(
+        "chat", "chat:chat", "write to a company as a customer, without a phone"
+    )
+    _company(chat)
+    chat.add_argument("--as", dest="name", metavar="NAME", help="who writes, at most 16 characters")
+    chat.add_argument("--once", metavar="TEXT", help="write this, print the reply and end")
+    chat.add_argument("--wait", metavar="SECONDS", type=_seconds, default=45.0, help="with --once")
+    _json(chat)
+    pair = commands.command("pair", "pair:pair", "link a company's phone by a QR code")
+    _company(pair)
+    _json(pair)
+    for name, about in (("pause", "silence a company or one chat"), ("resume", "end a silence")):
+        silence = commands.command(name, f"pause:{name}", about)
+        _company(silence)
+        silence.add_argument("customer", metavar="CUSTOMER", nargs="?", help="UUID or exact phone")
+
+
+def _desk(commands: _Group) -> None:
+    seed = commands.command("seed", "seed:seed", "store the pilot company, as often as you like")
+    seed.add_argument("name", choices=["emilio-born"])
+    company = commands.group("company", "see and change companies")
+    company.command("list", "companies:list_companies", "list all companies")
+    _json(_company(company.command("show", "companies:show_company", "show one company")))
+    add = company.command("add", "companies:add_company", "add a company")
+    add.add_argument("slug", metavar="SLUG", help="its short name for this command line")
+    add.add_argument("--owner", metavar="EMAIL", required=True, help="is added if unknown")
+    add.add_argument("--owner-name", metavar="NAME")
+    _company_facts(add, required=True)
+    change = _company(company.command("set", "companies:set_company", "change a company"))
+    change.add_argument("--active", metavar="yes|no")
+    _company_facts(change, required=False)
+
+
+def _company_facts(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument("--name", metavar="TEXT", required=required)
+    parser.add_argument(
+        "--personality",
+        metavar="TEXT",
+        required=required,
+        help="how its persona speaks; @FILE reads it from a file",
+    )
+    parser.add_argument("--system-prompt", metavar="TEXT", help="house rules; @FILE, '' removes")
+    parser.add_argument("--industry", metavar="TEXT", help="'' removes it")
+    parser.add_argument("--website", metavar="URL", help="'' removes it")
+
+
+def _products(commands: _Group) -> None:
+    product = commands.group("product", "see and change a company's products")
+    _company(product.command("list", "products:list_products", "list a company's products"))
+    add = _company(product.command("add", "products:add_product", "add a product"))
+    _product_facts(add, required=True)
+    change = _company(product.command("set", "products:set_product", "change a product"))
+    change.add_argument("product", metavar="PRODUCT", help="UUID or exact name")
+    change.add_argument("--active", metavar="yes|no")
+    _product_facts(change, required=False)
+
+
+def _product_facts(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument("--name", metavar="TEXT", required=required)
+    parser.add_argument("--price", metavar="AMOUNT", required=required, help="such as 98.00")
+    parser.add_argument("--currency", metavar="CODE", help="three letters, USD unless you say so")
+    parser.add_argument("--description", metavar="TEXT", help="'' removes it")
+    parser.add_argument("--link", metavar="URL", help="where it is paid; '' removes it")
+
+
+def _care(commands: _Group) -> None:
+    database = commands.group("db", "care for the database")
+    database.command("migrate", "database:migrate_database", "bring the schema up to date")
+    _json(commands.command("doctor", "doctor:doctor", "check everything and say what to do"))
+
+
+def _company(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("company", metavar="COMPANY", help="slug or UUID")
+    return parser
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _number(least: float, most: float) -> Callable[[str], float]:
+    def number(word: str) -> float:
+        try:
+            value = float(word)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{word!r} is not from {least:g} to {most:g}")
+        return value
+
+    return number
+
+
+_seconds = _number(0, 3600)
+
+
+def _shard(word: str) -> int:
+    if not word.isdecimal() or int(word) > LONGEST_SHARD:
+        raise argparse.ArgumentTypeError(f"{word!r} is not from 0 to {LONGEST_SHARD}")
+    return int(word)

@@ -1,0 +1,76 @@
+"""The one place where an error becomes an exit code and a sentence for a person."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+
+from models.errors import BadInput, LyroxError, RetryLater, StartupRefused, Unavailable
+
+
+class Exit(IntEnum):
+    """Every exit code of ours that means more than done."""
+
+    DONE = 0
+    FAILED = 1
+    BAD_ARGUMENTS = 2
+    NOT_READY = 3
+    NO_ANSWER = 4
+    CRASH = 70
+    UNAVAILABLE = 75
+    CONFIGURATION = 78
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+_CODES: tuple[tuple[type[LyroxError], Exit], ...] = (
+    (BadInput, Exit.BAD_ARGUMENTS),
+    (Unavailable, Exit.UNAVAILABLE),
+    (RetryLater, Exit.UNAVAILABLE),
+    (StartupRefused, Exit.CONFIGURATION),
+)
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Run *command*; its exit code, or that of the error it ended with."""
+    try:
+        code = command()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain once more while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 - The process is one of the three places.
+        return _told(error)
+    return code
+
+
+def _told(error: Exception) -> Exit:
+    leaves = list(_leaves(error))
+    codes = [_code(leaf) for leaf in leaves]
+    if Exit.CRASH in codes:
+        traceback.print_exception(error)
+        print("lyrox: crashed; this is a defect, the lines above say where", file=sys.stderr)
+        return Exit.CRASH
+    # A configuration that is wrong stays wrong: it must not look like something that passes.
+    worst = max(codes)
+    print(f"lyrox: {leaves[codes.index(worst)]}", file=sys.stderr)
+    return worst
+
+
+def _code(error: BaseException) -> Exit:
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return code
+    return Exit.CRASH
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

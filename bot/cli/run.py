@@ -1,0 +1,31 @@
+"""``lyrox run``: the daemon itself, or only a check of what it would start with."""
+
+import asyncio
+import os
+
+from bot.cli.arguments import Arguments
+from bot.cli.exits import Exit
+from bot.config import find, load
+
+
+def run(arguments: Arguments) -> int:
+    """Run until stopped; with ``--check``, print one line and start nothing."""
+    path = find(arguments.config)
+    settings = load(path)
+    if arguments.check:
+        return _check(str(path))
+    from bot.whatsapp.environment import ensure_exec_environment
+
+    ensure_exec_environment(settings.whatsapp)
+    os.umask(0o077)  # Session files hold keys; nobody else reads what we make.
+    from bot import app
+
+    return asyncio.run(app.run(settings, shard=arguments.shard, setup=arguments.setup))
+
+
+def _check(path: str) -> int:
+    from handlers.prompts import load_prompts
+
+    prompts = load_prompts()
+    print(f"{path}: OK, with prompts {prompts.version}")
+    return Exit.DONE
