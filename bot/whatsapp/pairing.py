@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -75,7 +75,7 @@ def failure_sentence(reason: str, detail: str = "", language: str = "es") -> str
 
 async def pair(
     company_id: UUID, settings: Settings, *, language: str = "en"
-) -> AsyncIterator[PairEvent]:
+) -> AsyncGenerator[PairEvent, None]:
     """Codes to scan, then exactly one ``paired`` or ``failed``; leaving early ends the child."""
     child = await _start(company_id, settings)
     try:
