@@ -24,13 +24,9 @@ FILLING_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """The lines, oldest first; None is a miss: read the history elsewhere.
+class Miss:
+    """Read the history elsewhere; with a token, `ContextCache.fill` it in afterwards."""
 
-    A miss with a token wants to be filled in afterwards (`ContextCache.fill`).
-    """
-
-    lines: tuple[Line, ...] | None
     token: str | None = None
 
 
@@ -47,20 +43,20 @@ class ContextCache:
         self.hits = 0
         self.misses = 0
 
-    async def load(self, company_id: UUID, customer_id: UUID) -> Loaded:
-        """The lines or a miss; among those who miss at once, the first gets the token."""
+    async def load(self, company_id: UUID, customer_id: UUID) -> tuple[Line, ...] | Miss:
+        """The lines, oldest first; among those who miss at once, the first gets the token."""
         key = _key(company_id, customer_id)
         try:
             await self.heal()
             loaded = await self._load(key)
         except RetryLater:
-            loaded = Loaded(None)
+            loaded = Miss()
         except ValueError:
             log.warning("a cached conversation is not readable and is dropped")
             self._doubt(key)
-            loaded = Loaded(None)
-        self.hits += loaded.lines is not None
-        self.misses += loaded.lines is None
+            loaded = Miss()
+        self.hits += not isinstance(loaded, Miss)
+        self.misses += isinstance(loaded, Miss)
         return loaded
 
     async def push(self, company_id: UUID, customer_id: UUID, lines: Sequence[Line]) -> None:
@@ -96,12 +92,12 @@ class ContextCache:
             if self._doubtful.get(key) is doubt:  # A newer doubt came while we waited.
                 del self._doubtful[key]
 
-    async def _load(self, key: str) -> Loaded:
+    async def _load(self, key: str) -> tuple[Line, ...] | Miss:
         token = secrets.token_hex(8)
         found = await self._redis.run(_LOAD, [key], token, FILLING_SECONDS)
         if isinstance(found, bytes):
-            return Loaded(decode(found))
-        return Loaded(None, token if found else None)
+            return decode(found)
+        return Miss(token if found else None)
 
     async def _merge(self, script: Script, key: str, first: str, lines: Sequence[Line]) -> bool:
         encoded = [encode(line) for line in lines]

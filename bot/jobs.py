@@ -118,7 +118,7 @@ class Doorbell:
 class OneClientBroker(ListQueueBroker):
     """The list broker with one Redis client: the original makes a new one for every job.
 
-    Measured: 0.13 ms less CPU for a ring, 0.1 ms less for an answer.
+    Measured: 0.12 ms less CPU for a ring (0.13 are left), 0.13 ms less for an answer (0.21).
     """
 
     def __init__(self, url: str) -> None:

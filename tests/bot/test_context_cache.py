@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.context_cache import ContextCache, Loaded
+from bot.context_cache import ContextCache, Miss
 from bot.redis_store import RedisStore, open_redis
 from models.values import AiMetadata, Line, Sender
 from tests.bot.conftest import PrivateValkey
@@ -34,15 +34,21 @@ def lines(numbers: Iterable[int]) -> list[Line]:
 
 async def filled(redis: RedisStore, history: list[Line]) -> ContextCache:
     cache = ContextCache(redis)
-    loaded = await cache.load(*CHAT)
-    assert loaded.token
-    assert await cache.fill(*CHAT, loaded.token, history)
+    token = await token_of(cache)
+    assert token
+    assert await cache.fill(*CHAT, token, history)
     return cache
 
 
 async def cached(cache: ContextCache) -> list[Line] | None:
-    found = (await cache.load(*CHAT)).lines
-    return None if found is None else list(found)
+    found = await cache.load(*CHAT)
+    return None if isinstance(found, Miss) else list(found)
+
+
+async def token_of(cache: ContextCache) -> str | None:
+    """The token of a miss; a hit has none."""
+    found = await cache.load(*CHAT)
+    return found.token if isinstance(found, Miss) else None
 
 
 async def left_ms(redis: RedisStore) -> int:
@@ -156,7 +162,7 @@ async def test_nothing_is_kept_of_a_conversation_nobody_has_loaded(redis: RedisS
 async def test_a_new_customer_without_history_stays_a_miss(redis: RedisStore) -> None:
     cache = await filled(redis, [])
 
-    assert (await cache.load(*CHAT)).token
+    assert await token_of(cache)
 
 
 async def test_only_the_first_to_miss_fills_and_the_others_just_miss(redis: RedisStore) -> None:
@@ -164,8 +170,9 @@ async def test_only_the_first_to_miss_fills_and_the_others_just_miss(redis: Redi
 
     found = await asyncio.gather(*(cache.load(*CHAT) for _ in range(8)))
 
-    assert [loaded.lines for loaded in found] == [None] * 8
-    assert len([loaded.token for loaded in found if loaded.token]) == 1
+    tokens = [loaded.token for loaded in found if isinstance(loaded, Miss)]
+    assert len(tokens) == 8
+    assert tokens.count(None) == 7
 
 
 async def test_a_token_holds_for_ten_seconds_whatever_is_pushed(redis: RedisStore) -> None:
@@ -181,7 +188,7 @@ async def test_a_token_holds_for_ten_seconds_whatever_is_pushed(redis: RedisStor
 
 async def test_what_is_said_while_somebody_fills_is_kept(redis: RedisStore) -> None:
     cache = ContextCache(redis)
-    token = (await cache.load(*CHAT)).token
+    token = await token_of(cache)
     assert token
     await cache.push(*CHAT, lines(range(20, 50)))
     assert await cached(cache) is None  # Still being filled, whatever waits there.
@@ -196,12 +203,12 @@ async def test_a_fill_is_refused_when_its_token_is_gone_or_another_took_its_plac
     redis: RedisStore,
 ) -> None:
     cache = ContextCache(redis)
-    first = (await cache.load(*CHAT)).token
+    first = await token_of(cache)
     assert first
     await redis.delete(KEY)
     assert not await cache.fill(*CHAT, first, lines([0]))
 
-    second = (await cache.load(*CHAT)).token
+    second = await token_of(cache)
     assert second
     assert not await cache.fill(*CHAT, first, lines([0]))
 
@@ -213,8 +220,8 @@ async def test_a_fill_is_refused_when_its_token_is_gone_or_another_took_its_plac
 async def test_companies_and_customers_never_share_a_conversation(redis: RedisStore) -> None:
     cache = await filled(redis, lines([0]))
 
-    assert (await cache.load(uuid4(), CUSTOMER)).lines is None
-    assert (await cache.load(COMPANY, uuid4())).lines is None
+    assert isinstance(await cache.load(uuid4(), CUSTOMER), Miss)
+    assert isinstance(await cache.load(COMPANY, uuid4()), Miss)
 
 
 @pytest.mark.parametrize(
@@ -226,12 +233,10 @@ async def test_a_foreign_value_is_a_miss_and_heals(
     await redis.pipeline(foreign)
     cache = ContextCache(redis)
 
-    loaded = await cache.load(*CHAT)
-    if loaded.token is None:
-        loaded = await cache.load(*CHAT)
+    token = await token_of(cache) or await token_of(cache)
 
-    assert loaded.token
-    assert await cache.fill(*CHAT, loaded.token, lines([0]))
+    assert token
+    assert await cache.fill(*CHAT, token, lines([0]))
     assert await cached(cache) == lines([0])
 
 
@@ -247,11 +252,11 @@ async def test_a_push_that_redis_missed_ends_in_a_miss_not_in_a_hole(
         await asyncio.wait([push])
         private_valkey.thaw()
         await redis.delete(KEY)  # Stands for a server that never saw the push.
-        token = (await other.load(*CHAT)).token
+        token = await token_of(other)
         assert token
         await other.fill(*CHAT, token, lines([0]))
 
-        assert (await cache.load(*CHAT)).token
+        assert await token_of(cache)
 
 
 async def test_with_redis_away_everything_is_a_miss_and_nothing_fails(
@@ -262,7 +267,7 @@ async def test_with_redis_away_everything_is_a_miss_and_nothing_fails(
         private_valkey.kill()
 
         await cache.push(*CHAT, [line(1)])
-        assert await cache.load(*CHAT) == Loaded(None)
+        assert await cache.load(*CHAT) == Miss()
         assert not await cache.fill(*CHAT, "0" * 16, lines([0]))
         await cache.forget(*CHAT)
 
@@ -272,7 +277,7 @@ async def test_forgetting_makes_the_next_reading_a_miss(redis: RedisStore) -> No
 
     await cache.forget(*CHAT)
 
-    assert (await cache.load(*CHAT)).token
+    assert await token_of(cache)
 
 
 STEPS = st.lists(
@@ -331,7 +336,7 @@ class World:
             await self._cache.fill(*CHAT, self._tokens.pop(reader), self._read.pop(reader))
         elif reader in self._tokens:
             self._read[reader] = newest(self._mongo)
-        elif token := (await self._cache.load(*CHAT)).token:
+        elif token := await token_of(self._cache):
             self._tokens[reader] = token
 
     async def lose(self) -> None:
@@ -342,7 +347,7 @@ class World:
         [values] = await self._redis.pipeline(("LRANGE", KEY, 0, -1))
         if not values or values[0].startswith(b"filling:"):
             return
-        found = list((await self._cache.load(*CHAT)).lines or ())
+        found = await cached(self._cache)
         pushed = [said for said in self._mongo if said not in self._unpushed]
         assert found
         assert found == newest([*found, *pushed])
