@@ -1,10 +1,30 @@
 """Companies: each business that LYROX answers for."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+from uuid import UUID
+
 from tortoise import fields
+from tortoise.exceptions import IntegrityError
 from tortoise.fields import Now, SqlDefault
 
-from models.users import User
-from models.tenancy import CompanyModel
+from models import entries
+from models.errors import BadInput
+from models.tenancy import CompanyModel, company_scope, system_scope
+from models.users import User, find_or_add_user
+
+Check = Callable[[str, str], object]
+REQUIRED: Mapping[str, Check] = {
+    "name": partial(entries.line, longest=255),
+    "brand_personality": entries.text,
+}
+OPTIONAL: Mapping[str, Check] = {
+    "industry": partial(entries.line, longest=100),
+    "website": partial(entries.link, longest=500),
+    "system_prompt": entries.text,
+    "active": entries.flag,
+}
 
 
 class Company(CompanyModel):
@@ -38,3 +58,79 @@ class Company(CompanyModel):
 
     class Meta:
         table = "companies"
+
+
+async def list_companies() -> list[Company]:
+    """All companies by name, for the operator."""
+    async with system_scope():
+        return await Company.everywhere().order_by("name", "slug")
+
+
+async def find_company(ref: str) -> Company:
+    """The company that *ref* names: a slug or a UUID."""
+    wanted = {"id": _uuid(ref)} if _uuid(ref) else {"slug": ref}
+    async with system_scope():
+        company = await Company.everywhere().get_or_none(**wanted)
+    if company is None:
+        raise BadInput(f"there is no company {ref!r}; `lyrox company list` shows all")
+    return company
+
+
+async def add_company(
+    slug: str, values: Mapping[str, str], *, owner_email: str, owner_name: str | None = None
+) -> tuple[Company, str | None]:
+    """Add a company. The second value is a new owner's temporary password, to be shown once."""
+    entries.slug("slug", slug)
+    checked = check_fields(values, REQUIRED, OPTIONAL, complete=True)
+    async with system_scope():
+        if await Company.everywhere().filter(slug=slug).exists():
+            raise BadInput(f"slug: {slug!r} is taken; choose another")
+        owner, password = await find_or_add_user(owner_email, owner_name)
+        try:
+            company = await Company.create(slug=slug, owner_id=owner.id, **checked)
+        except IntegrityError:
+            raise BadInput(f"slug: {slug!r} was taken just now; choose another") from None
+    return company, password
+
+
+async def set_company(ref: str, values: Mapping[str, str]) -> Company:
+    """Change fields of a company; an empty value clears an optional one."""
+    checked = check_fields(values, REQUIRED, OPTIONAL)
+    company = await find_company(ref)
+    async with company_scope(company.id):
+        await Company.of(company.id).update(**checked)
+        return await Company.of(company.id).get()
+
+
+async def pause_company(company_id: UUID, paused: bool) -> None:
+    """Silence the persona in every chat of a company, or let it speak again."""
+    async with company_scope(company_id):
+        await Company.of(company_id).update(paused=paused)
+
+
+def check_fields(
+    values: Mapping[str, str],
+    required: Mapping[str, Check],
+    optional: Mapping[str, Check],
+    *,
+    complete: bool = False,
+) -> dict[str, Any]:
+    """Check what a person entered; *complete* demands every required field."""
+    known = {**required, **optional}
+    if unknown := sorted(values.keys() - known.keys()):
+        raise BadInput(f"{unknown[0]}: no such field; known are {', '.join(known)}")
+    if complete and (missing := sorted(required.keys() - values.keys())):
+        raise BadInput(f"{missing[0]}: is missing")
+    if not values:
+        raise BadInput(f"nothing to set; known fields are {', '.join(known)}")
+    return {
+        field: None if value == "" and field in optional else known[field](field, value)
+        for field, value in values.items()
+    }
+
+
+def _uuid(ref: str) -> UUID | None:
+    try:
+        return UUID(ref)
+    except ValueError:
+        return None

@@ -1,11 +1,15 @@
 """Customers: the people who write to a company."""
 
+from datetime import datetime
+from uuid import UUID
+
 from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.fields import Now, SqlDefault
 
 from models.companies import Company
-from models.tenancy import CompanyModel
+from models.errors import BadInput
+from models.tenancy import CompanyModel, company_scope
 
 
 class Customer(CompanyModel):
@@ -38,3 +42,31 @@ class Customer(CompanyModel):
     class Meta:
         table = "customers"
         unique_together = (("company", "phone"), ("company", "id"))
+
+
+async def find_customer(company_id: UUID, ref: str) -> Customer:
+    """The customer that *ref* names: a UUID, or the exact ``phone``."""
+    try:
+        wanted: dict[str, object] = {"id": UUID(ref)}
+    except ValueError:
+        wanted = {"phone": ref}
+    async with company_scope(company_id):
+        customer = await Customer.of(company_id).get_or_none(**wanted)
+    if customer is None:
+        raise BadInput(
+            f"there is no customer {ref!r} of this company; write the UUID or the exact phone,"
+            " such as +13055550100, lid:… or cli:…"
+        )
+    return customer
+
+
+async def pause_customer(
+    company_id: UUID, customer_id: UUID, *, until: datetime | None, reason: str = "command"
+) -> None:
+    """Silence the persona in one chat until a time; None lets it speak again."""
+    async with company_scope(company_id):
+        await (
+            Customer.of(company_id)
+            .filter(id=customer_id)
+            .update(paused_until=until, pause_reason=reason if until else None)
+        )

@@ -1,5 +1,6 @@
 """The PostgreSQL door: connecting, migrating, checking, and one SQL function a round trip."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import lru_cache
@@ -19,7 +20,7 @@ from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
 from tortoise.transactions import in_transaction
 
 from models.errors import RetryLater, StartupRefused, Unavailable
-from models.lost import lost_means, refused_at_the_door, refused_means_give_up
+from models.lost import HEALING_SECONDS, lost_means, refused_at_the_door, refused_means_give_up
 
 TABLES = (
     "users", "companies", "products", "customers", "sales", "agent_logs", "subscriptions",
@@ -72,6 +73,7 @@ class Database:
             except asyncpg.InternalClientError:
                 # The server had ended this idle connection and asyncpg noticed before it sent
                 # anything, so asking again repeats nothing.
+                await asyncio.sleep(HEALING_SECONDS)
                 return await self._fetch(statement, args)
 
     async def _fetch(self, statement: str, args: tuple[object, ...]) -> list[asyncpg.Record]:
@@ -199,16 +201,19 @@ def _config(url: str, connections: int, **options: object) -> dict[str, Any]:
 
 
 def _credentials(url: str) -> dict[str, Any]:
-    unknown = parse_qs(urlsplit(url).query).keys() - URL_OPTIONS
+    try:
+        parts = urlsplit(url)
+        credentials: dict[str, Any] = expand_db_url(url)["credentials"]
+    except (ConfigurationError, ValueError) as error:
+        raise StartupRefused(f"[stores] postgres: not a PostgreSQL URL: {error}") from None
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise StartupRefused("[stores] postgres: not a PostgreSQL URL: start it with postgres://")
+    unknown = parse_qs(parts.query).keys() - URL_OPTIONS
     if unknown:
         raise StartupRefused(
             f"[stores] postgres: unknown option {', '.join(sorted(unknown))} in the URL;"
             f" known are {', '.join(sorted(URL_OPTIONS))}"
         )
-    try:
-        credentials: dict[str, Any] = expand_db_url(url)["credentials"]
-    except (ConfigurationError, ValueError) as error:
-        raise StartupRefused(f"[stores] postgres: not a PostgreSQL URL: {error}") from None
     if sslmode := credentials.pop("sslmode", None):
         credentials["ssl"] = sslmode
     return credentials | {

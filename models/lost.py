@@ -10,7 +10,6 @@ from models.errors import GiveUp, RetryLater, StartupRefused, Unavailable
 
 LOST = (
     OSError,  # Covers TimeoutError and every refused or reset connection.
-    DBConnectionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
@@ -18,6 +17,9 @@ LOST = (
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,  # Deadlock and serialisation failures.
 )
+
+HEALING_SECONDS = 0.02
+"""How long asyncpg needs to notice that the server has ended its idle connections."""
 
 
 @contextmanager
@@ -51,6 +53,7 @@ def refused_at_the_door() -> Iterator[None]:
         asyncpg.InvalidAuthorizationSpecificationError,
         asyncpg.InvalidCatalogNameError,
         asyncpg.InsufficientPrivilegeError,
+        DBConnectionError,  # Tortoise's word for a database that does not exist.
     ) as cause:
         raise StartupRefused(
             f"PostgreSQL refuses us: {cause}; correct [stores] postgres or the role's rights"

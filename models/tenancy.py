@@ -1,6 +1,7 @@
 """Company scopes: business data is reachable only inside one, in Python and in PostgreSQL."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any, ClassVar, NoReturn, Self
 from uuid import UUID
 
 from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.connection import get_connection
 from tortoise.exceptions import TransactionManagementError
 from tortoise.manager import Manager
 from tortoise.models import Model
@@ -15,10 +17,11 @@ from tortoise.queryset import QuerySet
 from tortoise.transactions import in_transaction
 
 from models.errors import CompanyScopeMissing, RetryLater
-from models.lost import LOST, lost_means
+from models.lost import HEALING_SECONDS, LOST, lost_means
 
 NOBODY = UUID(int=0)
 ENTER = "SELECT set_config('app.company_id', $1, true), set_config('app.system', $2, true)"
+LOCK = "SELECT pg_advisory_xact_lock(hashtext($1))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ async def _begun(scope: _Scope) -> AsyncExitStack:
     try:
         return await _begin(scope)
     except LOST:  # The server had ended an idle connection; nothing of ours ran yet.
+        await asyncio.sleep(HEALING_SECONDS)
         return await _begin(scope)
 
 
@@ -78,6 +82,13 @@ async def _begin(scope: _Scope) -> AsyncExitStack:
         values = [str(scope.company_id), "on" if scope.system else "off"]
         await transaction.execute_query(ENTER, values)
         return stack.pop_all()
+
+
+async def advisory_lock(name: str) -> None:
+    """Let one process at a time go on from here, until the scope ends."""
+    if _current.get() is None:
+        raise CompanyScopeMissing("an advisory lock lives in a scope: enter one first")
+    await get_connection("default").execute_query(LOCK, [name])
 
 
 class _Refuse(Manager):
@@ -112,7 +123,8 @@ class Walled(Model):
             raise CompanyScopeMissing(f"{cls.__name__}.everywhere() needs the system scope")
         return QuerySet(cls)
 
-    def _demand_scope(self) -> None:
+    def demand_scope(self) -> None:
+        """Raise unless the running scope covers this row."""
         scope = _current.get()
         if scope is None or not scope.covers(getattr(self, self.wall, None)):
             raise CompanyScopeMissing(
@@ -120,20 +132,29 @@ class Walled(Model):
             )
 
     async def save(self, *args: Any, **kwargs: Any) -> None:
-        self._demand_scope()
+        self.demand_scope()
         await super().save(*args, **kwargs)
 
     async def delete(self, using_db: BaseDBAsyncClient | None = None) -> None:
-        self._demand_scope()
+        self.demand_scope()
         await super().delete(using_db)
 
     async def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
-        self._demand_scope()
+        self.demand_scope()
         await super().refresh_from_db(*args, **kwargs)
 
     async def fetch_related(self, *args: Any, **kwargs: Any) -> None:
-        self._demand_scope()
+        self.demand_scope()
         await super().fetch_related(*args, **kwargs)
+
+    @classmethod
+    async def fetch_for_list(
+        cls, instance_list: Iterable[Model], *args: Any, using_db: BaseDBAsyncClient | None = None
+    ) -> None:
+        rows = [row for row in instance_list if isinstance(row, cls)]
+        for row in rows:
+            row.demand_scope()
+        await super().fetch_for_list(rows, *args, using_db=using_db)
 
 
 class CompanyModel(Walled):

@@ -1,9 +1,16 @@
 """Platform users: business owners and administrators."""
 
+import re
+
 from tortoise import fields
 from tortoise.fields import Now, SqlDefault
 
+from models import entries
+from models.errors import BadInput
+from models.passwords import hash_password, temporary_password
 from models.tenancy import Walled
+
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 class User(Walled):
@@ -25,3 +32,18 @@ class User(Walled):
 
     class Meta:
         table = "users"
+
+
+async def find_or_add_user(email: str, name: str | None = None) -> tuple[User, str | None]:
+    """The user with that address; a new one comes with a temporary password, shown once.
+
+    Only inside the system scope.
+    """
+    email = entries.line("owner", email, longest=255).lower()
+    if not EMAIL.fullmatch(email):
+        raise BadInput(f"owner: {email!r} is not an e-mail address")
+    if user := await User.everywhere().get_or_none(email=email):
+        return user, None
+    password = temporary_password()
+    user = await User.create(email=email, name=name, password_hash=hash_password(password))
+    return user, password
