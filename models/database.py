@@ -1,7 +1,7 @@
 """The PostgreSQL door: connecting, migrating, checking, and one SQL function a round trip."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, cast
@@ -127,17 +127,35 @@ async def migrate(url: str) -> list[str]:
 
 async def check(url: str) -> None:
     """Refuse a database that is unmigrated, newer than the code, or whose walls we would pass."""
+    async with _inspected(url) as connection:
+        for look in INSPECTIONS.values():
+            await look(connection)
+
+
+async def inspect(url: str) -> dict[str, str]:
+    """What `check` would refuse, by part; an empty text for what is fine."""
+    found = {}
+    async with _inspected(url) as connection:
+        for part, look in INSPECTIONS.items():
+            try:
+                await look(connection)
+                found[part] = ""
+            except StartupRefused as refusal:
+                found[part] = str(refusal)
+    return found
+
+
+@asynccontextmanager
+async def _inspected(url: str) -> AsyncIterator[asyncpg.Connection]:
     with lost_means(Unavailable), refused_at_the_door():
         connection = await asyncpg.connect(**_credentials(url))
         try:
-            _check_server(connection)
-            await _check_role(connection)
-            await _check_version(connection)
+            yield connection
         finally:
             await connection.close()
 
 
-def _check_server(connection: asyncpg.Connection) -> None:
+async def _check_server(connection: asyncpg.Connection) -> None:
     if (version := connection.get_server_version()).major < OLDEST_SERVER:
         raise StartupRefused(
             f"PostgreSQL {version.major} is too old: version {OLDEST_SERVER} to 18 is needed"
@@ -168,6 +186,13 @@ async def _check_version(connection: asyncpg.Connection) -> None:
         raise StartupRefused(
             f"the database lacks {len(missing)} migration(s): run `lyrox db migrate`"
         )
+
+
+INSPECTIONS: dict[str, Callable[[asyncpg.Connection], Awaitable[None]]] = {
+    "server": _check_server,
+    "role": _check_role,
+    "migrations": _check_version,
+}
 
 
 def _refuse_newer(applied: set[str]) -> None:
