@@ -1,0 +1,87 @@
+"""Numbers that others keep anyway: asked for at each scrape, so that nobody has to push them."""
+
+import resource
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+Read = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    family: type[CounterMetricFamily] | type[GaugeMetricFamily]
+    help: str
+    labels: tuple[str, ...] = ()
+    sources: dict[tuple[str, ...], list[Read]] = field(default_factory=dict)
+
+
+class Readings(Collector):
+    """What may be watched, by name; several sources with the same labels are added up."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._readings = {
+            "store_failures": _Reading(
+                CounterMetricFamily, "Calls to a store that failed.", ("store",)
+            ),
+            "doorbell_malformed": _Reading(
+                CounterMetricFamily, "Jobs on the queue that were not ours or not readable."
+            ),
+            "journal_entries": _Reading(
+                GaugeMetricFamily, "Messages on the local disk that intake has not taken in yet."
+            ),
+            "turns_running": _Reading(GaugeMetricFamily, "Turns at work in this process."),
+            "llm_breaker_open": _Reading(
+                GaugeMetricFamily,
+                "Whether a language model rests (1) or not (0).",
+                ("target",),
+            ),
+        }
+
+    def watch(self, name: str, read: Read, labels: dict[str, str]) -> None:
+        """Ask *read* at each scrape. Raises KeyError for a name or label that is not declared."""
+        reading = self._readings[name]
+        if set(labels) != set(reading.labels):
+            raise KeyError(f"{name} has the labels {reading.labels}")
+        values = tuple(labels[label] for label in reading.labels)
+        reading.sources.setdefault(values, []).append(read)
+
+    def collect(self) -> Iterable[Metric]:
+        for name, reading in self._readings.items():
+            family = reading.family(f"{self._prefix}_{name}", reading.help, labels=reading.labels)
+            for labels, sources in reading.sources.items():
+                family.add_metric(labels, sum(read() for read in sources))
+            yield family
+
+
+class ProcessReadings(Collector):
+    """This process in the names Prometheus knows; the library's own needs all of ``/proc``."""
+
+    def collect(self) -> Iterator[Metric]:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        yield CounterMetricFamily(
+            "process_cpu_seconds", "CPU time, user and system.", used.ru_utime + used.ru_stime
+        )
+        if (resident := _resident_bytes()) is not None:
+            yield GaugeMetricFamily(
+                "process_resident_memory_bytes", "Memory in RAM.", value=resident
+            )
+        yield GaugeMetricFamily("process_open_fds", "Open file descriptors.", value=_open_files())
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        yield GaugeMetricFamily("process_max_fds", "Most file descriptors allowed.", value=most)
+
+
+def _resident_bytes() -> int | None:
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    except OSError:
+        return None  # Not Linux.
+    return int(pages) * resource.getpagesize()
+
+
+def _open_files() -> int:
+    return sum(1 for _ in Path("/dev/fd").iterdir()) - 1  # Without the one that lists.

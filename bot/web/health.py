@@ -1,0 +1,105 @@
+"""``/healthz``, ``/readyz``, ``/metrics``, ``/status``: what Prometheus, the CLI and people ask."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from bot.web.listener import BODY_BYTES, is_loopback, listening
+from models.errors import LyroxError
+
+ANSWER_SECONDS = 5.0
+"""A question that our stores have not answered by then is itself an answer."""
+
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Health:
+    """The four answers; each is asked for anew, nothing is remembered here."""
+
+    def __init__(
+        self,
+        *,
+        alive: Callable[[], bool],
+        ready: Callable[[], Awaitable[list[str]]],
+        status: Callable[[], Awaitable[Mapping[str, object]]],
+        metrics: Callable[[], bytes],
+    ) -> None:
+        self._alive = alive
+        self._ready = ready
+        self._status = status
+        self._metrics = metrics
+
+    def app(self) -> web.Application:
+        """The routes, behind the guard."""
+        app = web.Application(middlewares=[_guard], client_max_size=BODY_BYTES)
+        app.router.add_get("/healthz", self._answer_alive)
+        app.router.add_get("/readyz", self._answer_ready)
+        app.router.add_get("/status", self._answer_status)
+        app.router.add_get("/metrics", self._answer_metrics)
+        return app
+
+    async def _answer_alive(self, _request: web.Request) -> web.Response:
+        alive = self._alive()
+        return _json({"alive": alive}, status=200 if alive else 503)
+
+    async def _answer_ready(self, _request: web.Request) -> web.Response:
+        problems = await self._ready()
+        ready = not problems
+        return _json({"ready": ready, "problems": problems}, status=200 if ready else 503)
+
+    async def _answer_status(self, _request: web.Request) -> web.Response:
+        return _json(await self._status())
+
+    async def _answer_metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(body=self._metrics(), headers={"Content-Type": PROMETHEUS})
+
+
+@asynccontextmanager
+async def serve(
+    listen: str,
+    *,
+    alive: Callable[[], bool],
+    ready: Callable[[], Awaitable[list[str]]],
+    status: Callable[[], Awaitable[Mapping[str, object]]],
+    metrics: Callable[[], bytes],
+) -> AsyncIterator[str]:
+    """Answer on the loopback address *listen* while the context lasts; yields ``host:port``.
+
+    *ready* lists what is wrong, a sentence each; a LyroxError or a slow answer of *ready* and
+    *status* becomes such a sentence. Raises StartupRefused or Unavailable.
+    """
+    health = Health(alive=alive, ready=ready, status=status, metrics=metrics)
+    async with listening(listen, health.app()) as address:
+        yield address
+
+
+@web.middleware
+async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse pages that reach us through a foreign name, and never leave anybody waiting."""
+    if not is_loopback(urlsplit(f"//{request.host}").hostname):
+        raise web.HTTPMisdirectedRequest(text="this address answers to loopback names only\n")
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await handler(request)
+    except TimeoutError:
+        return _unready("a store does not answer in time")
+    except LyroxError as error:
+        return _unready(str(error))
+
+
+def _unready(problem: str) -> web.Response:
+    return _json({"ready": False, "problems": [problem]}, status=503)
+
+
+def _json(document: Mapping[str, object], *, status: int = 200) -> web.Response:
+    text = json.dumps(document, ensure_ascii=False, default=str) + "\n"
+    return web.Response(
+        body=text.encode("utf-8", "backslashreplace"),
+        status=status,
+        headers={"Content-Type": "application/json; charset=utf-8"},
+    )

@@ -1,0 +1,89 @@
+"""Opening and closing one loopback listener, with the limits every page of ours shares."""
+
+import errno
+import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from models.errors import StartupRefused, Unavailable
+
+IDLE_SECONDS = 10.0
+"""A connection that says nothing this long is closed."""
+STOP_SECONDS = 1.0
+"""How long a stop waits for answers on their way."""
+LINE_BYTES = 2048
+BODY_BYTES = 1024
+
+
+@asynccontextmanager
+async def listening(listen: str, app: web.Application) -> AsyncIterator[str]:
+    """Serve *app* on the loopback address *listen*; yields the real ``host:port``.
+
+    Raises StartupRefused for an address that is not ours to use, Unavailable for one in use.
+    """
+    host, port = _address(listen)
+    app.on_response_prepare.append(_seal)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        keepalive_timeout=IDLE_SECONDS,
+        lingering_time=0,
+        shutdown_timeout=STOP_SECONDS,
+        max_line_size=LINE_BYTES,
+        max_field_size=LINE_BYTES,
+    )
+    await runner.setup()
+    try:
+        await _start(web.TCPSite(runner, host, port), listen)
+        real_host, real_port = runner.addresses[0][:2]
+        yield f"[{real_host}]:{real_port}" if ":" in real_host else f"{real_host}:{real_port}"
+    finally:
+        await runner.cleanup()
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether *host*, as a URL names it, can only be this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _address(listen: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(f"//{listen}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if host is None or port is None or not is_loopback(host):
+        raise StartupRefused(
+            f"web.listen: {listen} is not a loopback host:port; use one such as 127.0.0.1:8710"
+        )
+    return ("127.0.0.1" if host == "localhost" else host), port
+
+
+async def _start(site: web.TCPSite, listen: str) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise Unavailable(
+                f"web.listen: {listen} is in use by another process; end it or choose another port"
+            ) from None
+        if error.errno == errno.EACCES:
+            raise StartupRefused(
+                f"web.listen: {listen} is not allowed to this user; choose a port above 1023"
+            ) from None
+        raise Unavailable(f"web.listen: cannot listen on {listen}: {error.strerror}") from None
+
+
+async def _seal(_request: web.Request, response: web.StreamResponse) -> None:
+    """Say nothing about what we are made of, and let nobody keep or reinterpret an answer."""
+    response.headers.popall("Server", None)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
