@@ -13,7 +13,7 @@ from bot.whatsapp.client import Observer
 from bot.whatsapp.events import MESSAGE
 from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.settlement import SessionBooks
-from bot.whatsapp.states import Reason, State
+from bot.whatsapp.states import Phase, Reason, State
 from bot.whatsapp.transitions import Transitions, after_end, ends_connection
 from bot.wire import NotSent, Outgoing, OwnerHand, Settlement, Unsettled
 from models.errors import RetryLater
@@ -72,6 +72,11 @@ class Session:
     def state(self) -> State:
         """Where it stands, by the last event."""
         return self._state
+
+    @property
+    def connected(self) -> bool:
+        """Whether WhatsApp takes messages now."""
+        return self._state.phase is Phase.CONNECTED
 
     def owner_hand(self, chat: str) -> OwnerHand:
         """The owner's doings in *chat*, without any waiting."""

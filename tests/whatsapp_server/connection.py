@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from cryptography.exceptions import InvalidTag
 
-from tests.whatsapp_server.nodes import SERVER, Jid, Node, decode, encode
+from tests.whatsapp_server.nodes import SERVER, Jid, Node, Value, decode, encode
 from tests.whatsapp_server.noise import PROLOGUE, Ciphers, Handshake
 from tests.whatsapp_server.people import Device, Owner, Scan
 
@@ -62,11 +62,9 @@ class Connection:
     async def ask(self, *content: Node, kind: str = "set", **attrs: str) -> Node:
         """Send an iq and wait for the client's answer."""
         number = f"server-{next(self._ids)}"
-        self._waiting[number] = asyncio.get_running_loop().create_future()
-        await self.send(
-            Node("iq", {"from": SERVER, "type": kind, "id": number, **attrs}, content)
-        )
-        return await asyncio.wait_for(self._waiting.pop(number), 20)
+        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        await self.send(Node("iq", {"from": SERVER, "type": kind, "id": number, **attrs}, content))
+        return await asyncio.wait_for(answer, 20)
 
     async def end(self, *stanzas: Node) -> None:
         """Say a last word, let it be handled, and hang up."""
@@ -136,7 +134,9 @@ class Connection:
         self.owner, self.number = owner, device
         self._server.online[owner.number] = self
         now = str(int(time.time()))
-        await self.send(Node("success", {"t": now, "lid": owner.lid_jid(), "location": "lla"}))
+        await self.send(
+            Node("success", {"t": now, "lid": owner.lid_jid(device), "location": "lla"})
+        )
 
     async def _take(self, node: Node) -> None:
         self._server.seen.append(node)
@@ -154,9 +154,9 @@ class Connection:
             "usync": self._usync,
             "passive": self._passive,
         }
-        answer = table.get(node.get("xmlns"), lambda _: None)
-        content = answer(node)
-        attrs = {"from": SERVER, "type": "result", "id": node.get("id")}
+        find = table.get(node.get("xmlns"))
+        content = find(node) if find else None
+        attrs: dict[str, Value] = {"from": SERVER, "type": "result", "id": node.get("id")}
         await self.send(Node("iq", attrs, [content] if content else None))
         if node.child("active").tag:
             await self._flush()

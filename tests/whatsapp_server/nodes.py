@@ -123,10 +123,10 @@ class _Reader:
 
     def node(self) -> Node:
         size = self._size(self._byte())
-        tag = str(self._value(self._byte()))
+        tag = _as_text(self._value(self._byte()))
         attrs = {}
         for _ in range((size - 1) // 2):
-            name = str(self._value(self._byte()))
+            name = _as_text(self._value(self._byte()))
             value = self._value(self._byte())
             attrs[name] = value if isinstance(value, Jid) else _as_text(value)
         return Node(tag, attrs, self._content() if size % 2 == 0 else None)

@@ -5,7 +5,6 @@ import base64
 import hmac
 import os
 import time
-
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 from tests.whatsapp_server.keys import KeyPair
 from tests.whatsapp_server.nodes import Jid, Node
 from tests.whatsapp_server.protos import Protos
-from tests.whatsapp_server.signal import Bundle, Party
+from tests.whatsapp_server.ratchet import Bundle, Party
 
 
 @dataclass
@@ -123,9 +122,7 @@ class Customer:
         message = self._protos.e2e.Message(conversation=text)
         return self.send(owner, message, wa_id=wa_id, at=at)
 
-    def send(
-        self, owner: Owner, message: Any, *, wa_id: str, at: float | None = None
-    ) -> Node:
+    def send(self, owner: Owner, message: Any, *, wa_id: str, at: float | None = None) -> Node:
         """The stanza that carries any message."""
         number, device = next(iter(owner.devices.items()))
         peer = str(owner.lid_jid(number))
@@ -149,5 +146,3 @@ class Customer:
             return {"from": self.jid, "sender_lid": self.lid_jid, "addressing_mode": "pn"}
         known: dict[str, str | Jid] = {"from": self.lid_jid, "addressing_mode": "lid"}
         return known | ({"sender_pn": self.jid} if self.jid is not None else {})
-
-

@@ -17,7 +17,7 @@ from tests.whatsapp_server.noise import Authority
 from tests.whatsapp_server.people import Customer, Device, Owner, Scan
 from tests.whatsapp_server.protos import load_protos
 from tests.whatsapp_server.proxy import Proxy
-from tests.whatsapp_server.signal import Party
+from tests.whatsapp_server.ratchet import Party
 from tests.whatsapp_server.tokens import read_tokens
 
 log = logging.getLogger(__name__)

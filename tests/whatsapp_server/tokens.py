@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+_RELA = 4
 _RELATIVE = 8  # R_X86_64_RELATIVE: the addend is the address itself.
 
 
@@ -36,13 +37,13 @@ class _Elf:
     @cached_property
     def pointers(self) -> dict[int, int]:
         """Where an address stands -> which address it is."""
-        found = {}
-        for _, kind, _, _, at, size, *_ in self._sections:
-            if kind == 4:
-                for where, info, addend in struct.iter_unpack("<QQq", self.data[at : at + size]):
-                    if info & 0xFFFFFFFF == _RELATIVE:
-                        found[where] = addend
-        return found
+        tables = [self.data[row[4] : row[4] + row[5]] for row in self._sections if row[1] == _RELA]
+        return {
+            where: addend
+            for table in tables
+            for where, info, addend in struct.iter_unpack("<QQq", table)
+            if info & 0xFFFFFFFF == _RELATIVE
+        }
 
     @cached_property
     def holders(self) -> dict[int, list[int]]:
@@ -56,7 +57,7 @@ class _Elf:
         """An address's place in the file, -1 if it has none."""
         for _, _, _, start, at, size, *_ in self._sections:
             if start and start <= address < start + size:
-                return at + address - start
+                return int(at + address - start)
         return -1
 
     def addresses(self, word: bytes) -> list[int]:
@@ -73,7 +74,8 @@ class _Elf:
 
     def number(self, address: int) -> int:
         """The 8-byte number at an address."""
-        return int(struct.unpack_from("<Q", self.data, self.offset(address))[0])
+        at = self.offset(address)
+        return int.from_bytes(self.data[at : at + 8], "little")
 
     def text(self, where: int) -> str:
         """The Go string whose header stands at *where*."""

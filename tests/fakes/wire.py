@@ -1,0 +1,110 @@
+"""A wire without WhatsApp: it keeps the promises of `bot.wire.Wire` and can be told to fail."""
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from bot.wire import NotSent, Outgoing, OwnerHand, Settlement, Unconfirmed, Unsettled
+from models.errors import LyroxError
+from models.values import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One bubble that the customer can read."""
+
+    chat: str
+    text: str
+    wa_id: str
+    secret: bytes
+
+
+class FakeWire:
+    """One company's wire; ``arrived`` is what reached the phones, in order.
+
+    ``failures`` are raised one a send, first come first; after an Unconfirmed the text has
+    arrived if ``arrives_anyway``. ``seconds`` is how long a send takes, ``typed`` the chats in
+    which "typing…" was shown, ``connected`` whether anything can leave.
+    """
+
+    def __init__(
+        self, company_id: UUID, channel: Channel = Channel.WHATSAPP, *, seconds: float = 0.0
+    ) -> None:
+        self._company_id = company_id
+        self._channel = channel
+        self.seconds = seconds
+        self.connected = True
+        self.arrives_anyway = False
+        self.failures: list[LyroxError] = []
+        self.arrived: list[Arrived] = []
+        self.typed: list[str] = []
+        self._written: dict[bytes, str] = {}
+        self._owner: Counter[str] = Counter()
+        self._unstored: Counter[str] = Counter()
+        self._ratchets: Counter[str] = Counter()
+
+    @property
+    def company_id(self) -> UUID:
+        """Whose wire this is."""
+        return self._company_id
+
+    @property
+    def channel(self) -> Channel:
+        """The channel it serves."""
+        return self._channel
+
+    def texts(self) -> list[str]:
+        """What the customers can read, in order."""
+        return [one.text for one in self.arrived]
+
+    def owner_types(self, chat: str, *, durable: bool = False) -> None:
+        """The owner writes in *chat*; unless *durable*, the pause is not stored yet."""
+        self._owner[chat] += 1
+        self._unstored[chat] += not durable
+
+    def owner_stored(self, chat: str) -> None:
+        """Intake has made the pause durable."""
+        self._unstored[chat] -= 1
+
+    def owner_hand(self, chat: str) -> OwnerHand:
+        """The owner's doings in *chat*."""
+        return OwnerHand(count=self._owner[chat], pending=self._unstored[chat] > 0)
+
+    async def typing(self, chat: str, on: bool) -> None:
+        """Shown only while connected; never raises."""
+        if self.connected and on:
+            self.typed.append(chat)
+
+    async def sessions_hash(self, chat: str) -> str | None:
+        """Changes with every send to the chat."""
+        return hashlib.sha256(f"{chat}:{self._ratchets[chat]}".encode()).hexdigest()
+
+    async def send(self, outgoing: Outgoing) -> str:
+        """As `bot.wire.Wire` promises, unless a failure is waiting."""
+        await asyncio.sleep(self.seconds)
+        if not self.connected:
+            raise NotSent("WhatsApp is not connected")
+        if not self.failures:
+            return self._arrive(outgoing)
+        failure = self.failures.pop(0)
+        if isinstance(failure, Unconfirmed) and self.arrives_anyway:
+            self._arrive(outgoing)
+        raise failure
+
+    async def settle(self, unsettled: Sequence[Unsettled]) -> list[Settlement]:
+        """By the secrets that were written."""
+        return [self._settled(one) for one in unsettled]
+
+    def _arrive(self, outgoing: Outgoing) -> str:
+        wa_id = f"3EB0{len(self.arrived) + 1:018X}"
+        self._written[outgoing.secret] = wa_id
+        self._ratchets[outgoing.chat] += 1
+        self.arrived.append(Arrived(outgoing.chat, outgoing.text, wa_id, outgoing.secret))
+        return wa_id
+
+    def _settled(self, one: Unsettled) -> Settlement:
+        wa_id = self._written.get(one.secret)
+        return Settlement(one.outbox_id, sent=wa_id is not None, wa_id=wa_id)

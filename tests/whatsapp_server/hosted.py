@@ -1,0 +1,80 @@
+"""The test's end of `program.py`: starts it, waits for its lines, gives it commands."""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+_PROGRAM = Path(__file__).with_name("program.py")
+
+
+class Hosted:
+    """A running program, and every line it has said."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.said: list[dict[str, Any]] = []
+        self._new = asyncio.Event()
+        self._reading = asyncio.ensure_future(self._read())
+
+    async def until(self, *, seconds: float = 15.0, after: int = 0, **words: str) -> dict[str, Any]:
+        """The first line from *after* on that holds these words."""
+        async with asyncio.timeout(seconds):
+            while True:
+                for line in self.said[after:]:
+                    if words.items() <= line.items():
+                        return line
+                self._new.clear()
+                await self._new.wait()
+
+    async def do(self, command: str, *, seconds: float = 15.0, **words: str) -> dict[str, Any]:
+        """Give a command and wait for its answer."""
+        after = len(self.said)
+        await self.tell(command, **words)
+        return await self.until(event="answer", after=after, seconds=seconds)
+
+    async def tell(self, command: str, **words: str) -> None:
+        """Give a command."""
+        stdin = self.process.stdin
+        if stdin is None:
+            raise RuntimeError("the program has no input")
+        stdin.write((json.dumps({"do": command, **words}) + "\n").encode())
+        await stdin.drain()
+
+    async def end(self) -> None:
+        """Kill it if it still runs."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        await self.process.wait()
+        await self._reading
+
+    async def _read(self) -> None:
+        stdout = self.process.stdout
+        while stdout is not None and (line := await stdout.readline()):
+            self.said.append(json.loads(line))
+            self._new.set()
+
+
+@contextlib.asynccontextmanager
+async def hosting(
+    state_dir: Path, *companies: UUID, environment: Mapping[str, str]
+) -> AsyncIterator[Hosted]:
+    """The program, hosting these companies."""
+    hosted = Hosted(
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", str(_PROGRAM), str(state_dir), *map(str, companies)),
+            stdin=PIPE,
+            stdout=PIPE,
+            env=os.environ | environment,
+        )
+    )
+    try:
+        yield hosted
+    finally:
+        await hosted.end()

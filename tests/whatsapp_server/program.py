@@ -1,0 +1,138 @@
+"""A daemon with nothing but sessions, executed as a process of its own and driven by JSON lines.
+
+``program.py STATE_DIR COMPANY…`` says ``state``, ``message``, ``attached`` and ``answer`` lines
+and takes ``send``, ``hand``, ``hash``, ``settle`` and ``stop`` commands. It imports nothing of the
+tests, so that it can be executed by its path.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from bot.config import Daemon, Settings
+from bot.whatsapp.files import Pairing
+from bot.whatsapp.sessions import Sessions, WantedCompany
+from bot.whatsapp.states import State
+from bot.wire import Outgoing, Unsettled, Wire
+from models.errors import LyroxError
+from models.values import InboundMessage
+
+
+def say(**words: object) -> None:
+    """One line for the test."""
+    sys.stdout.write(json.dumps(words, default=str) + "\n")
+    sys.stdout.flush()
+
+
+class Book:
+    """Leases, states and delivery of one host that is alone in the world."""
+
+    def __init__(self, companies: list[UUID]) -> None:
+        self._companies = companies
+        self.wires: dict[UUID, Wire] = {}
+
+    async def wanted(self) -> list[WantedCompany]:
+        return [WantedCompany(company) for company in self._companies]
+
+    async def take(self, company_id: UUID) -> int | None:
+        return 1 if company_id in self._companies else None
+
+    async def holds(self, company_id: UUID, fence: int) -> bool:
+        return fence == 1 and company_id in self._companies
+
+    async def release(self, company_id: UUID, fence: int) -> None:
+        say(event="released", company=company_id, fence=fence)
+
+    async def record_state(self, company_id: UUID, state: State, pairing: Pairing | None) -> None:
+        phone = pairing.phone if pairing else None
+        detail = state.sentence("en")
+        say(event="state", company=company_id, reason=state.reason, sentence=detail, phone=phone)
+
+    async def attach(self, wire: Wire, fence: int) -> None:
+        self.wires[wire.company_id] = wire
+        say(event="attached", company=wire.company_id, fence=fence)
+
+    async def detach(self, company_id: UUID) -> None:
+        self.wires.pop(company_id, None)
+
+    async def accept(self, message: InboundMessage) -> None:
+        fields = ("wa_id", "sender", "phone", "lid", "chat", "text", "kind", "name", "stale")
+        words = {name: getattr(message, name) for name in fields}
+        say(event="message", seq=message.journal_seq, company=message.company_id, **words)
+        if message.text == "die before storing":
+            os.kill(os.getpid(), 9)
+
+
+class Commands:
+    """What a test can ask of the wires."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    async def obey(self, command: dict[str, Any]) -> None:
+        """Do it and answer with a value or the name of the error."""
+        wire = next(iter(self._book.wires.values()))
+        deeds: dict[str, Callable[..., Awaitable[object]]] = {
+            "send": self._send,
+            "hash": self._hash,
+            "settle": self._settle,
+            "hand": self._hand,
+            "typing": self._typing,
+        }
+        try:
+            say(event="answer", value=await deeds[command["do"]](wire, command))
+        except LyroxError as error:
+            say(event="answer", error=type(error).__name__, text=str(error))
+
+    async def _send(self, wire: Wire, command: dict[str, Any]) -> object:
+        secret = bytes.fromhex(command["secret"])
+        return await wire.send(Outgoing(command["chat"], command["text"], secret))
+
+    async def _hash(self, wire: Wire, command: dict[str, Any]) -> object:
+        return await wire.sessions_hash(command["chat"])
+
+    async def _typing(self, wire: Wire, command: dict[str, Any]) -> object:
+        await wire.typing(command["chat"], True)
+        return None
+
+    async def _settle(self, wire: Wire, command: dict[str, Any]) -> object:
+        send = Unsettled(1, command["chat"], bytes.fromhex(command["secret"]), command.get("hash"))
+        (found,) = await wire.settle([send])
+        return {"sent": found.sent, "wa_id": found.wa_id}
+
+    async def _hand(self, wire: Wire, command: dict[str, Any]) -> object:
+        hand = wire.owner_hand(command["chat"])
+        return {"count": hand.count, "pending": hand.pending}
+
+
+async def main(state_dir: str, *companies: str) -> None:
+    """Host the companies until ``stop`` or the end of the input."""
+    book = Book([UUID(company) for company in companies])
+    sessions = Sessions(
+        Settings(daemon=Daemon(state_dir=Path(state_dir))),
+        leases=book,
+        states=book,
+        delivery=book,
+        accept=book.accept,
+    )
+    running = asyncio.ensure_future(sessions.run())
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    commands = Commands(book)
+    obeying = set()
+    while (line := await reader.readline()) and (command := json.loads(line))["do"] != "stop":
+        obeying.add(asyncio.ensure_future(commands.obey(command)))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    say(event="stopped")
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
