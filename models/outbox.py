@@ -34,4 +34,3 @@ class Outbound(CompanyModel):
 
     class Meta:
         table = "outbox"
-        unique_together = (("turn_id", "part"),)
