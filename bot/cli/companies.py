@@ -71,7 +71,11 @@ def new_owner(email: str, password: str) -> str:
 def named(arguments: Arguments, facts: dict[str, str]) -> dict[str, str]:
     """What was given on the command line, by the names of the table; ``@FILE`` is read."""
     given = {ours: getattr(arguments, word, None) for word, ours in facts.items()}
-    return {name: _read(name, text) for name, text in given.items() if text is not None}
+    values = {name: _read(name, text) for name, text in given.items() if text is not None}
+    if not values:
+        options = ", ".join(f"--{word.replace('_', '-')}" for word in facts)
+        raise BadInput(f"nothing to change; give at least one of {options}")
+    return values
 
 
 def _read(name: str, text: str) -> str:
@@ -80,7 +84,8 @@ def _read(name: str, text: str) -> str:
     try:
         return Path(text[1:]).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{name}: {text[1:]} cannot be read: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise BadInput(f"{name}: {text[1:]} cannot be read: {why}") from None
 
 
 async def _list(settings: Settings) -> list[Company]:

@@ -29,5 +29,6 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 def progress(text: str) -> None:
-    """Long steps are told beside the output, never in it."""
-    print(f"lyrox: {text}", file=sys.stderr, flush=True)
+    """Long steps are told to a person at a terminal, beside the output and never in it."""
+    if sys.stderr.isatty():
+        print(f"lyrox: {text}", file=sys.stderr, flush=True)

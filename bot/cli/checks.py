@@ -1,0 +1,164 @@
+"""What ``lyrox doctor`` looks at; each check says how it is, or raises what to do."""
+
+import asyncio
+import shutil
+import stat
+import sys
+import time
+import urllib.error
+import urllib.request
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+from bot.cli.output import count
+from bot.cli.stores import postgres_url, progress
+from bot.config import Settings, Target, WhatsApp, secret
+from bot.embedded import MONGOD, VALKEY
+from bot.redis_store import open_redis
+from bot.stores import urls_of
+from handlers.prompts import load_prompts
+from models.conversations import open_conversations
+from models.database import connect, inspect
+from models.errors import LyroxError, Unavailable
+
+LEAST_FREE_BYTES = 1024**3
+MOST_DRIFT_SECONDS = 5.0
+TARGET_SECONDS = 5.0
+LIBRARY_SECONDS = 60.0
+
+
+class Unwell(LyroxError):
+    """A check that found something to do."""
+
+
+async def prompts() -> str:
+    """Every text is there, with its slots."""
+    return f"version {load_prompts().version}"
+
+
+@asynccontextmanager
+async def postgres(settings: Settings) -> AsyncIterator[dict[str, str]]:
+    """PostgreSQL part by part, with what is wrong; empty where nothing is."""
+    async with postgres_url(settings) as url:
+        parts = await inspect(url)
+        yield {"postgres": parts.pop("server"), **parts, "clock": await _clock(url)}
+
+
+async def redis(settings: Settings) -> str:
+    """Redis answers."""
+    async with (
+        urls_of(settings.stores, [VALKEY], progress=progress) as urls,
+        open_redis(urls.redis, connections=2),
+    ):
+        return "answers"
+
+
+async def mongo(settings: Settings) -> str:
+    """MongoDB answers and has its indexes."""
+    async with (
+        urls_of(settings.stores, [MONGOD], progress=progress) as urls,
+        open_conversations(urls.mongo, settings.stores.mongo_database),
+    ):
+        return "answers and has its indexes"
+
+
+async def target(target: Target) -> str:
+    """The key is there, and the endpoint takes it."""
+    key = secret(target.api_key) if target.api_key else None
+    if target.api_key and not key:
+        name = f"LYROX_{target.api_key.upper()}"
+        raise Unwell(f"no key: set the credential {target.api_key} or {name}")
+    status = await asyncio.to_thread(_models_status, target.base_url, key)
+    if status in {401, 403}:
+        raise Unwell(f"{target.base_url} refuses the key {target.api_key}: put a valid one in")
+    if status >= 500:
+        raise Unwell(f"{target.base_url} answers {status}: try again later or add another target")
+    return f"{target.model} at {target.base_url}"
+
+
+async def neonize(settings: WhatsApp) -> str:
+    """The WhatsApp library loads; in a process of its own, because a broken one can crash."""
+    if not settings.enabled:
+        return "switched off in the configuration"
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "from bot.whatsapp import library; library.load()"),
+        stdin=DEVNULL,
+        stdout=DEVNULL,
+        stderr=PIPE,
+    )
+    try:
+        _, said = await asyncio.wait_for(child.communicate(), LIBRARY_SECONDS)
+    except TimeoutError:
+        child.kill()
+        await child.wait()
+        raise Unwell(f"its library did not load in {LIBRARY_SECONDS:.0f} s") from None
+    if child.returncode:
+        lines = said.decode(errors="replace").strip().splitlines()
+        raise Unwell(lines[-1].partition(": ")[2] if lines else f"it ended {child.returncode}")
+    return "its library loads"
+
+
+async def session_files(state_dir: Path) -> str:
+    """The state directory can be written, and nobody else reads the keys in it."""
+    try:
+        return await asyncio.to_thread(_sessions, state_dir)
+    except OSError as error:
+        told = f"{state_dir}: {error.strerror}"
+        raise Unwell(f"{told}; run as the user who owns it, or correct daemon.state_dir") from None
+
+
+async def disk(settings: Settings) -> str:
+    """There is room for what we store."""
+    told = []
+    for folder in (settings.daemon.state_dir, settings.stores.data_dir):
+        usage = shutil.disk_usage(_existing(folder))
+        if usage.free < LEAST_FREE_BYTES:
+            raise Unwell(
+                f"{folder}: only {usage.free // 2**20} MiB free; make room, 1 GiB at least"
+            )
+        told.append(f"{usage.free // 2**30} GiB free for {folder.name}")
+    return ", ".join(told)
+
+
+async def _clock(url: str) -> str:
+    async with connect(url, connections=1) as database:
+        row = await database.call("clock_timestamp")
+    theirs: datetime = row["clock_timestamp"]
+    drift = abs(theirs.timestamp() - time.time())
+    if drift > MOST_DRIFT_SECONDS:
+        return f"differs by {drift:.0f} s from PostgreSQL's; switch on time synchronisation (NTP)"
+    return ""
+
+
+def _models_status(base_url: str, key: str | None) -> int:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    request = urllib.request.Request(f"{base_url.rstrip('/')}/models", headers=headers)  # noqa: S310 - The configuration allows http and https alone.
+    try:
+        with urllib.request.urlopen(request, timeout=TARGET_SECONDS) as answer:  # noqa: S310 - As above.
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code  # 404 too is an answer: not every server lists its models.
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise Unavailable(
+            f"{base_url} cannot be reached: {reason}; check network and base_url"
+        ) from None
+
+
+def _sessions(state_dir: Path) -> str:
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    probe = state_dir / ".doctor"
+    probe.touch()
+    probe.unlink()
+    sessions = state_dir / "sessions"
+    files = sorted(sessions.glob("*.sqlite"))
+    if files and sessions.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise Unwell(f"{sessions}: others may read the session keys; chmod 700 {sessions}")
+    return f"{state_dir}, {count(len(files), 'session file')}"
+
+
+def _existing(folder: Path) -> Path:
+    return next(place for place in (folder, *folder.absolute().parents) if place.exists())
