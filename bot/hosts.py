@@ -67,10 +67,11 @@ class Heart:
         await self._desk.bury([self._host.id])
         await self._beat()
 
-    async def run(self) -> None:
-        """Beat for ever; a PostgreSQL that does not answer is waited for."""
+    async def run(self, stamp: Callable[[], None] = lambda: None) -> None:
+        """Beat for ever, with a *stamp* each round; an absent PostgreSQL is waited for."""
         while True:
             await asyncio.sleep(BEAT_SECONDS)
+            stamp()
             try:
                 missing, beats = await self._beat()
                 dead = [host for host in self._observer.judge(beats) if host != self._host.id]

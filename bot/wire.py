@@ -64,6 +64,9 @@ class Wire(Protocol):
     def company_id(self) -> UUID: ...
     @property
     def channel(self) -> Channel: ...
+    @property
+    def connected(self) -> bool:
+        """Whether a send could leave now; parts wait in the ledger meanwhile."""
 
     def owner_hand(self, chat: str) -> OwnerHand:
         """The owner's doings in *chat*; answers at once, without I/O."""

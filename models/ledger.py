@@ -201,9 +201,13 @@ class Ledger:
         fence = await self._value("road_lease", company_id, host)
         return None if fence is None else int(fence)
 
-    async def release(self, company_id: UUID, host: UUID) -> None:
-        """Give a session lease back."""
-        await self._call("road_release", company_id, host)
+    async def holds(self, company_id: UUID, host: UUID, fence: int) -> bool:
+        """Whether a lease taken with *fence* still stands."""
+        return bool(await self._value("road_holds", company_id, host, fence))
+
+    async def release(self, company_id: UUID, host: UUID, fence: int) -> None:
+        """Give a session lease back, if it is still ours."""
+        await self._call("road_release", company_id, host, fence)
 
     async def _value(self, function: str, *args: object) -> Any:
         row = await self._call(function, *args)
@@ -261,10 +265,16 @@ class Desk:
         row = await self._call("desk_overview")
         return dict(_json(next(iter(row.values()))))
 
-    async def wanted(self) -> set[UUID]:
-        """Companies that should have a session."""
+    async def wanted(self) -> dict[UUID, datetime | None]:
+        """Companies that should have a session, and when theirs was last connected."""
         rows = await self._rows("desk_wanted")
-        return {next(iter(row.values())) for row in rows}
+        return {row["id"]: row["last_connected"] for row in rows}
+
+    async def record_session(
+        self, company_id: UUID, *, connected: bool, phone: str | None, data: Mapping[str, object]
+    ) -> None:
+        """Keep what is known of a company's WhatsApp in its row."""
+        await self._call("desk_record_session", company_id, connected, phone, _dump(data))
 
 
 def ai_document(ai: AiMetadata) -> dict[str, object]:

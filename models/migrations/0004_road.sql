@@ -443,10 +443,34 @@ BEGIN
   RETURN v_fence;
 END $$;
 
-CREATE FUNCTION road_release(p_company uuid, p_host uuid) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION road_holds(p_company uuid, p_host uuid, p_fence bigint) RETURNS boolean
+LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM enter_company(p_company);
-  UPDATE session_leases SET host_id = NULL WHERE company_id = p_company AND host_id = p_host;
+  RETURN EXISTS (SELECT 1 FROM session_leases
+                  WHERE company_id = p_company AND host_id = p_host AND fence = p_fence);
+END $$;
+
+CREATE FUNCTION road_release(p_company uuid, p_host uuid, p_fence bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_company(p_company);
+  UPDATE session_leases SET host_id = NULL
+   WHERE company_id = p_company AND host_id = p_host AND fence = p_fence;
+END $$;
+
+-- What is known of a company's WhatsApp. A number that another company holds is left to it.
+CREATE FUNCTION desk_record_session(p_company uuid, p_connected boolean, p_phone text,
+                                    p_session_data jsonb) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_system();
+  UPDATE companies SET whatsapp_connected = p_connected,
+         whatsapp_last_connected = CASE WHEN p_connected THEN now() ELSE whatsapp_last_connected END,
+         whatsapp_session_data = p_session_data,
+         whatsapp_phone = CASE WHEN p_phone IS NULL OR EXISTS (
+             SELECT 1 FROM companies o WHERE o.whatsapp_phone = p_phone AND o.id <> p_company)
+           THEN whatsapp_phone ELSE p_phone END
+   WHERE id = p_company;
 END $$;
 
 -- One heartbeat; answers with everybody's. missing: we had been declared dead meanwhile.
@@ -553,10 +577,13 @@ BEGIN
 END $$;
 
 -- Companies that should have a session: active, and so is their owner.
-CREATE FUNCTION desk_wanted() RETURNS SETOF uuid LANGUAGE plpgsql AS $$
+CREATE FUNCTION desk_wanted() RETURNS TABLE (id uuid, last_connected timestamptz)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
 BEGIN
   PERFORM enter_system();
-  RETURN QUERY SELECT c.id FROM companies c JOIN users u ON u.id = c.owner_id
+  RETURN QUERY SELECT c.id, c.whatsapp_last_connected
+    FROM companies c JOIN users u ON u.id = c.owner_id
     WHERE c.active AND u.status = 'active';
 END $$;
 

@@ -441,5 +441,5 @@ async def test_only_active_companies_of_active_owners_want_a_session(
         orphan,
     )
 
-    assert await desk.wanted() == {company}
+    assert await desk.wanted() == {company: None}
     assert idle != company

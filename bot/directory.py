@@ -1,0 +1,109 @@
+"""Where sessions learn whom to host, and where their states become visible to others."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from uuid import UUID
+
+from bot.delivery import Delivery
+from bot.metrics import Metrics
+from bot.session_keys import WhatsAppState, WhatsAppStates
+from bot.wakes import Wakes
+from bot.whatsapp.files import Pairing
+from bot.whatsapp.sessions import WantedCompany
+from bot.whatsapp.states import Phase, State
+from bot.wire import Wire
+from models.errors import RetryLater
+from models.ledger import Desk, Ledger
+
+log = logging.getLogger(__name__)
+
+REWRITE_SECONDS = 5.0
+"""How soon ``whatsapp_state:{companyId}`` is back after Redis was flushed."""
+
+
+class LeaseDesk:
+    """The leases of this host, in PostgreSQL."""
+
+    def __init__(self, ledger: Ledger, desk: Desk, host: UUID) -> None:
+        self._ledger = ledger
+        self._desk = desk
+        self._host = host
+
+    async def wanted(self) -> list[WantedCompany]:
+        """Active companies whose owner is active."""
+        wanted = await self._desk.wanted()
+        return [WantedCompany(company, last) for company, last in wanted.items()]
+
+    async def take(self, company_id: UUID) -> int | None:
+        """Become the owner: the new fence, or None while a living host owns it."""
+        return await self._ledger.lease(company_id, self._host)
+
+    async def holds(self, company_id: UUID, fence: int) -> bool:
+        """Whether that ownership still stands."""
+        return await self._ledger.holds(company_id, self._host, fence)
+
+    async def release(self, company_id: UUID, fence: int) -> None:
+        """Give it up, if it is still ours."""
+        await self._ledger.release(company_id, self._host, fence)
+
+
+class HeardDelivery:
+    """Delivery that is also told by other hosts when one of its companies has a reply ready."""
+
+    def __init__(self, delivery: Delivery, wakes: Wakes) -> None:
+        self._delivery = delivery
+        self._wakes = wakes
+
+    async def attach(self, wire: Wire, fence: int) -> None:
+        """Deliver through *wire* from now on."""
+        await self._wakes.follow(wire.company_id)
+        await self._delivery.attach(wire, fence)
+
+    async def detach(self, company_id: UUID) -> None:
+        """Deliver there no more."""
+        await self._wakes.unfollow(company_id)
+        await self._delivery.detach(company_id)
+
+
+class PublicStates:
+    """Writes each company's state to its row, to Redis and to the metrics."""
+
+    def __init__(self, desk: Desk, states: WhatsAppStates, metrics: Metrics) -> None:
+        self._desk = desk
+        self._states = states
+        self._metrics = metrics
+        self._known: dict[UUID, State] = {}
+
+    async def record_state(self, company_id: UUID, state: State, pairing: Pairing | None) -> None:
+        """Record the newest state; PostgreSQL first, Redis is only a hint."""
+        self._known[company_id] = state
+        self._metrics.sessions(_count(self._known))
+        data = {"reason": state.reason.value, **(pairing.as_json() if pairing else {})}
+        await self._desk.record_session(
+            company_id,
+            connected=state.phase is Phase.CONNECTED,
+            phone=pairing.phone if pairing else None,
+            data=data,
+        )
+        await self._publish(company_id, state)
+
+    async def keep_visible(self) -> None:
+        """Write all states again and again, so that a flushed Redis shows them soon."""
+        while True:
+            await asyncio.sleep(REWRITE_SECONDS)
+            for company_id, state in list(self._known.items()):
+                await self._publish(company_id, state)
+
+    async def _publish(self, company_id: UUID, state: State) -> None:
+        try:
+            await self._states.set(company_id, WhatsAppState(state.phase.value))
+        except RetryLater as error:
+            log.debug("a state is not in Redis yet", extra={"why": str(error)})
+
+
+def _count(states: Mapping[UUID, State]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for state in states.values():
+        counts[state.reason.value] = counts.get(state.reason.value, 0) + 1
+    return counts

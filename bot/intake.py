@@ -1,0 +1,99 @@
+"""Arrival: store once, count, remember, wake the lane; the last step that runs in arrival order."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from bot.lanes import Lanes
+from bot.memory import Memory
+from bot.metrics import Metrics
+from bot.rate_limit import Counted, RateLimit
+from handlers import Phrases
+from models.ledger import Accepted, Ledger
+from models.text import clean
+from models.values import Channel, InboundMessage, Line, Sender
+
+log = logging.getLogger(__name__)
+
+
+class Intake:
+    """Takes responsibility for messages: after `accept` returned, one survives anything."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        limit: RateLimit,
+        lanes: Lanes,
+        memory: Memory,
+        *,
+        phrases: Phrases,
+        metrics: Metrics,
+        pause_minutes: int,
+        notify: Callable[[UUID, Channel], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._ledger = ledger
+        self._limit = limit
+        self._lanes = lanes
+        self._memory = memory
+        self._phrases = phrases
+        self._metrics = metrics
+        self._pause_seconds = pause_minutes * 60.0
+        self._notify = notify
+        self._now = now
+
+    async def accept(self, message: InboundMessage) -> None:
+        """Keep *message* and start what follows from it. Raises RetryLater when it is not kept."""
+        message = replace(message, text=clean(message.text), name=_short(message.name))
+        kept, counted = await asyncio.gather(self._keep(message), self._count(message))
+        self._metrics.accepted(kept.verdict)
+        if kept.inbox_id is None:
+            await self._limit.uncount(message.company_id, message.phone, counted)
+            return
+        line = Line(message.wa_id, message.sent_at, message.sender, message.text)
+        self._memory.remember("inbox", kept.inbox_id, message.company_id, kept.customer, line)
+        if message.sender is Sender.OWNER:
+            self._metrics.owner_paused()
+            self._notify(message.company_id, message.channel)
+        elif kept.reason is not None:
+            log.info("message kept in silence", extra={"reason": kept.reason})
+        elif counted.over:
+            await self._refuse(message, kept, counted)
+        else:
+            self._lanes.wake((message.company_id, kept.customer.id), message.wa_id)
+
+    async def _keep(self, message: InboundMessage) -> Accepted:
+        reason = "too old when it arrived" if message.stale else None
+        return await self._ledger.accept(message, reason=reason, pause_seconds=self._pause_seconds)
+
+    async def _count(self, message: InboundMessage) -> Counted:
+        """Counted beside storing, to save a round trip; a duplicate is counted back."""
+        if message.sender is Sender.OWNER or message.stale:
+            return Counted.NOT_COUNTED
+        return await self._limit.count(
+            message.company_id, message.phone, sent_at=message.sent_at, now=self._now()
+        )
+
+    async def _refuse(self, message: InboundMessage, kept: Accepted, counted: Counted) -> None:
+        """Over the limit: kept, silent, and told so once a window."""
+        if kept.inbox_id is None:
+            return
+        await self._ledger.hush(message.company_id, kept.inbox_id, "over the rate limit")
+        self._metrics.limited()
+        if counted is Counted.FIRST_OVER:
+            await self._ledger.notice(
+                message.company_id,
+                kept.customer.id,
+                message.channel,
+                message.chat,
+                self._phrases.slow_down,
+            )
+            self._notify(message.company_id, message.channel)
+
+
+def _short(name: str | None) -> str | None:
+    """A push name as the customers table can hold it: cleaned, at most 255 characters."""
+    return clean(name)[:255].strip() or None if name else None

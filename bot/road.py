@@ -1,0 +1,170 @@
+"""The whole road from intake to delivery, put together for whoever hosts it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from bot.background import Background
+from bot.config import Settings
+from bot.context_cache import ContextCache
+from bot.delivery import Delivery, Pace
+from bot.hosts import Heart, Host
+from bot.intake import Intake
+from bot.lanes import Chat, Lanes, Slots
+from bot.memory import Memory
+from bot.metrics import Metrics
+from bot.rate_limit import RateLimit
+from bot.stores import Stores
+from bot.sweeper import Sweeper
+from bot.turns import Turns
+from handlers import Handler, Phrases
+from models.errors import RetryLater
+from models.ledger import Desk, Ledger
+from models.values import Channel
+
+log = logging.getLogger(__name__)
+
+NOTES_DRAIN_SECONDS = 5.0
+"""How long what was already said may take to be written into the history at a stop."""
+
+Ring = Callable[[Chat, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """The parts that others drive: sessions feed `intake`, `delivery` gets their wires."""
+
+    host: Host
+    ledger: Ledger
+    desk: Desk
+    intake: Intake
+    lanes: Lanes
+    slots: Slots
+    delivery: Delivery
+    memory: Memory
+    sweeper: Sweeper
+    heart: Heart
+    _work: Background
+
+    async def finish(self) -> None:
+        """Begin no more turns and deliveries, and wait a bounded time for those at work."""
+        self.lanes.close()
+        self.slots.close()
+        await self._work.drain()
+        await self.delivery.close()
+
+
+@asynccontextmanager
+async def open_road(
+    settings: Settings,
+    stores: Stores,
+    handlers: Sequence[Handler],
+    *,
+    phrases: Phrases,
+    host: Host,
+    metrics: Metrics,
+    ring: Ring | None = None,
+) -> AsyncIterator[Road]:
+    """Build the road on open stores. *ring* hands a chat to any worker; None runs turns here.
+
+    Leaving the context finishes the turns at work, writes the history and signs the host off.
+    """
+    talk = settings.conversation
+    ledger, desk = Ledger(stores.call), Desk(stores.call, stores.rows)
+    async with AsyncExitStack() as stack:
+        notes = await stack.enter_async_context(Background(drain_seconds=NOTES_DRAIN_SECONDS))
+        work = await stack.enter_async_context(
+            Background(drain_seconds=settings.daemon.drain_seconds)
+        )
+        cache = ContextCache(stores.redis)
+        memory = Memory(stores.conversations, cache, desk, notes)
+
+        async def call(chat: Chat, newest: str) -> None:
+            if ring is not None and newest:
+                try:
+                    await ring(chat, newest)
+                    return
+                except RetryLater as error:
+                    log.warning("doorbell is out: turn runs here", extra={"why": str(error)})
+            slots.submit(chat)
+
+        lanes = Lanes(call, notes, quiet=talk.quiet_seconds, longest=talk.longest_seconds)
+        pace = Pace(talk.pace_seconds_per_character, talk.pace_longest_seconds)
+        delivery = Delivery(ledger, memory, lanes, work, metrics, host=host.id, pace=pace)
+
+        def notify(company: UUID, channel: Channel) -> None:
+            if delivery.has(company, channel):
+                delivery.kick(company, channel)
+            else:
+                notes.start(_publish(stores, company), name="wake")
+
+        turns = Turns(
+            ledger,
+            handlers,
+            stores.conversations,
+            cache,
+            host=host.id,
+            phrases=phrases,
+            metrics=metrics,
+            pause_minutes=talk.pause_minutes,
+            retry_minutes=settings.llm.retry_minutes,
+            notice_minutes=settings.llm.notice_minutes,
+            offer=delivery.offer,
+            joined=lanes.ring_now,
+            notify=notify,
+        )
+        slots = Slots(
+            turns.run,
+            work,
+            per_company=settings.limits.turns_per_company,
+            per_host=settings.limits.turns_per_host,
+        )
+        intake = Intake(
+            ledger,
+            RateLimit(stores.redis, limit=settings.limits.messages_per_minute),
+            lanes,
+            memory,
+            phrases=phrases,
+            metrics=metrics,
+            pause_minutes=talk.pause_minutes,
+            notify=notify,
+        )
+        sweeper = Sweeper(
+            desk,
+            lanes,
+            slots,
+            delivery,
+            memory,
+            host=host,
+            grace_seconds=talk.quiet_seconds + 1.0,
+        )
+        heart = Heart(desk, host)
+        await heart.begin()
+        road = Road(
+            host, ledger, desk, intake, lanes, slots, delivery, memory, sweeper, heart, work
+        )
+        try:
+            yield road
+        finally:
+            await road.finish()
+            await notes.drain()
+            await memory.flush()
+            await _sign_off(heart)
+
+
+async def _publish(stores: Stores, company: UUID) -> None:
+    try:
+        await stores.redis.wake(company)
+    except RetryLater as error:
+        log.info("nobody was woken; the sweep finds it", extra={"why": str(error)})
+
+
+async def _sign_off(heart: Heart) -> None:
+    try:
+        async with asyncio.timeout(2):
+            await heart.end()
+    except (RetryLater, TimeoutError) as error:
+        log.warning("could not sign off", extra={"why": str(error)})

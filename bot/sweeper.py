@@ -1,0 +1,83 @@
+"""Finds what no lane, doorbell or courier holds any more, every second and at start."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+from bot.delivery import Delivery
+from bot.hosts import Host
+from bot.lanes import Lanes, Slots
+from bot.memory import Memory
+from models.errors import RetryLater
+from models.ledger import Desk
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 1.0
+STRAY_SECONDS = 10.0
+"""A turn that this host claimed this long ago and does not run has been dropped on the way."""
+FORGOTTEN_SECONDS = 10.0
+"""A ledger row not known to be remembered after this long is written again."""
+
+
+class Sweeper:
+    """Brings back waiting chats, stray turns, ready parts and unwritten history.
+
+    *grace_seconds*: younger messages are left to their lanes.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        lanes: Lanes,
+        slots: Slots,
+        delivery: Delivery,
+        memory: Memory,
+        *,
+        host: Host,
+        grace_seconds: float,
+    ) -> None:
+        self._desk = desk
+        self._lanes = lanes
+        self._slots = slots
+        self._delivery = delivery
+        self._memory = memory
+        self._host = host
+        self._grace_seconds = grace_seconds
+        self._rounds = 0
+
+    async def run(self, stamp: Callable[[], None] = lambda: None) -> None:
+        """Sweep for ever, with a *stamp* each round.
+
+        The first round takes young messages too: their lanes are gone.
+        """
+        grace = 0.0
+        while True:
+            stamp()
+            try:
+                await self.sweep(grace)
+                grace = self._grace_seconds
+            except RetryLater as error:
+                log.warning("not swept: a store does not answer", extra={"why": str(error)})
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def sweep(self, grace_seconds: float) -> None:
+        """One round."""
+        running = [customer for _, customer in self._slots.running]
+        await self._desk.strays(self._host.id, running, age_seconds=STRAY_SECONDS)
+        for company, customer, newest in await self._desk.waiting(grace_seconds=grace_seconds):
+            chat = (company, customer)
+            if chat not in self._slots:
+                self._lanes.ring_now(chat, newest or "")
+        for company, channel in await self._desk.ready():
+            self._delivery.kick(company, channel)
+        await self._heal()
+        if self._rounds % 5 == 0:
+            forgotten = await self._desk.unremembered(age_seconds=FORGOTTEN_SECONDS)
+            self._memory.remember_all(forgotten)
+        self._rounds += 1
+
+    async def _heal(self) -> None:
+        with suppress(RetryLater):  # Redis is away; the next round tries again.
+            await self._memory.heal()

@@ -1,0 +1,183 @@
+"""One turn: claim it, gather what it needs, let the first willing handler answer, record that."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from bot.context_cache import ContextCache, Miss
+from bot.lanes import Chat
+from bot.metrics import Metrics
+from handlers import Handler, Phrases
+from models.conversations import Conversations
+from models.errors import GiveUp, RetryLater
+from models.ledger import Claim, Ledger, Part
+from models.values import Channel, Line, Reply, Silence, Turn
+
+log = logging.getLogger(__name__)
+
+HISTORY_LINES = 20
+"""The document: the last 20 messages."""
+
+MOST_ATTEMPTS = 8
+"""A turn taken up more often than this is handed to a human: it may be what kills us."""
+
+
+class Turns:
+    """Runs turns for any host; whoever claims first has the turn, all others find it busy.
+
+    *offer* gets the parts that became ready and says whether this process delivers them;
+    *joined* gets a chat whose turn must run again because the customer wrote more; *notify*
+    tells whoever delivers that company's chats to look into the ledger.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        handlers: Sequence[Handler],
+        conversations: Conversations,
+        cache: ContextCache,
+        *,
+        host: UUID,
+        phrases: Phrases,
+        metrics: Metrics,
+        pause_minutes: int,
+        retry_minutes: Sequence[float],
+        notice_minutes: int,
+        offer: Callable[[Channel, Sequence[Part]], bool],
+        joined: Callable[[Chat, str], None],
+        notify: Callable[[UUID, Channel], None],
+    ) -> None:
+        self._ledger = ledger
+        self._handlers = handlers
+        self._conversations = conversations
+        self._cache = cache
+        self._host = host
+        self._phrases = phrases
+        self._metrics = metrics
+        self._pause_minutes = pause_minutes
+        self._retry_minutes = retry_minutes
+        self._notice_minutes = notice_minutes
+        self._offer = offer
+        self._joined = joined
+        self._notify = notify
+
+    async def run(self, chat: Chat) -> None:
+        """Run the turn that waits in *chat*, if there is one and nobody else has it."""
+        claim, loaded = await asyncio.gather(
+            self._ledger.claim(*chat, self._host), self._cache.load(*chat)
+        )
+        if claim.turn is None:
+            self._metrics.turn(claim.outcome, "none")
+            return
+        turn = claim.turn
+        try:
+            turn = await self._with_history(turn, claim, loaded)
+            await self._answer(turn)
+        except RetryLater as error:
+            await self._later(turn, str(error))
+        except GiveUp as error:
+            await self._hand_over(turn, str(error))
+        except Exception:
+            log.exception("turn failed", extra={"turn": str(turn.id)})
+            await self._later(turn, "a fault of ours; see the log")
+
+    async def _with_history(
+        self, turn: Turn, claim: Claim, loaded: tuple[Line, ...] | Miss
+    ) -> Turn:
+        lines = await self._recall(turn, loaded.token) if isinstance(loaded, Miss) else loaded
+        asked = {line.id for line in turn.messages}
+        known = {line.id: line for line in (*lines, *claim.unremembered) if line.id not in asked}
+        history = sorted(known.values(), key=_by_time)[-HISTORY_LINES:]
+        return replace(turn, history=tuple(history))
+
+    async def _recall(self, turn: Turn, token: str | None) -> Sequence[Line]:
+        """The document's last lines; without Mongo the turn goes on with what the ledger knows."""
+        company, customer = turn.company.id, turn.customer.id
+        try:
+            lines = await self._conversations.last(company, customer, HISTORY_LINES)
+        except RetryLater as error:
+            log.warning("history is missing from this turn", extra={"why": str(error)})
+            return ()
+        if token is not None:
+            await self._cache.fill(company, customer, token, lines)
+        return lines
+
+    async def _answer(self, turn: Turn) -> None:
+        if turn.attempt > MOST_ATTEMPTS:
+            raise GiveUp(f"taken up {turn.attempt} times without an end")
+        handler = next(handler for handler in self._handlers if handler.wants(turn))
+        began = time.monotonic()
+        said = await handler.answer(turn)
+        self._metrics.answered(handler.name, time.monotonic() - began)
+        if isinstance(said, Silence):
+            await self._ledger.silence(
+                turn, host=self._host, reason=said.reason, handler=said.handler
+            )
+            self._metrics.turn("silent", handler.name)
+            self._notify(turn.company.id, turn.channel)
+            return
+        await self._record(turn, said)
+
+    async def _record(self, turn: Turn, reply: Reply) -> None:
+        final = {"final": True} if reply.pause_minutes or reply.opt_out is not None else {}
+        details = {**reply.event_data, **final}
+        outcome, ids = await self._ledger.answer(turn, reply, host=self._host, details=details)
+        self._metrics.turn(outcome, reply.handler)
+        if reply.pause_minutes and outcome == "ready":
+            self._metrics.handed_over()
+        if outcome == "joined":
+            self._joined((turn.company.id, turn.customer.id), turn.messages[-1].id)
+        elif outcome != "ready" or not self._offer(turn.channel, _parts(turn, reply, ids)):
+            self._notify(turn.company.id, turn.channel)
+
+    async def _later(self, turn: Turn, reason: str) -> None:
+        if turn.tries >= len(self._retry_minutes):
+            await self._hand_over(turn, reason)
+            return
+        notice = await self._ledger.defer(
+            turn,
+            host=self._host,
+            delay=60 * self._retry_minutes[turn.tries],
+            reason=reason,
+            notice=self._phrases.answer_shortly,
+            notice_minutes=self._notice_minutes,
+        )
+        self._metrics.turn("deferred", "none")
+        log.warning("turn waits", extra={"turn": str(turn.id), "why": reason})
+        if notice is not None:
+            self._notify(turn.company.id, turn.channel)
+
+    async def _hand_over(self, turn: Turn, reason: str) -> None:
+        log.warning("turn handed over", extra={"turn": str(turn.id), "why": reason})
+        reply = Reply(
+            parts=(self._phrases.handover_after_failure,),
+            handler="handover",
+            pause_minutes=self._pause_minutes,
+            pause_reason="handover",
+            event="handover_requested",
+            event_data={"reason": "no answer was possible", "why": reason},
+        )
+        await self._record(turn, reply)
+
+
+def _by_time(line: Line) -> tuple[datetime, str]:
+    return line.at, line.id
+
+
+def _parts(turn: Turn, reply: Reply, ids: Sequence[int]) -> list[Part]:
+    return [
+        Part(
+            id=row,
+            company_id=turn.company.id,
+            customer=turn.customer,
+            kind="reply",
+            chat=turn.chat,
+            text=text,
+            ai=reply.ai if number == 0 else None,
+        )
+        for number, (row, text) in enumerate(zip(ids, reply.parts, strict=True))
+    ]

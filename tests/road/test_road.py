@@ -1,0 +1,389 @@
+"""From a customer's text to a reply that is sent, recorded and visible, on real stores."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from bot.wire import NotSent, Unconfirmed
+from models.errors import GiveUp, RetryLater
+from models.values import Reply, Sender, Silence, Stage
+from tests.builders import message
+from tests.road.conftest import QUICK, Echo, OpenScene
+
+
+async def test_a_greeting_is_answered_and_remembered(open_scene: OpenScene) -> None:
+    async with open_scene() as scene:
+        await scene.receive(message(scene.company, "hola", name="Ana"))
+        (said,) = await scene.arrived(1)
+
+        async def remembered() -> bool:
+            return await scene.rows("inbox", "remembered") == [True]
+
+        await scene.until(remembered)
+        customer = await scene.look.fetchrow("SELECT * FROM customers")
+        assert customer is not None
+        lines = await scene.stores.conversations.last(scene.company, customer["id"])
+
+    assert [(line.sender, line.text) for line in lines] == [
+        (Sender.CUSTOMER, "hola"),
+        (Sender.AGENT, said),
+    ]
+    assert lines[1].ai is not None
+    assert lines[1].ai.model == "offline"
+    assert (customer["name"], customer["total_interactions"]) == ("Ana", 1)
+    assert await scene.rows("outbox") == ["sent"]
+    assert await scene.rows("turns") == ["answered"]
+    assert await scene.rows("agent_logs", "event_type") == ["message_sent"]
+
+
+async def test_a_burst_gets_one_answer(open_scene: OpenScene) -> None:
+    patient = {**QUICK["conversation"], "quiet_seconds": 0.3, "longest_seconds": 5}
+    echo = Echo()
+    async with open_scene(handlers=[echo], conversation=patient) as scene:
+        for text in ("hola", "una pregunta", "cuánto cuesta?"):
+            await scene.receive(message(scene.company, text))
+        said = await scene.arrived(1)
+
+    assert said == ["oí: hola\nuna pregunta\ncuánto cuesta?"]
+
+
+async def test_the_handler_sees_what_was_said_before(open_scene: OpenScene) -> None:
+    echo = Echo()
+    async with open_scene(handlers=[echo]) as scene:
+        for number, text in enumerate(("uno", "dos", "tres"), 1):
+            await scene.receive(message(scene.company, text))
+            await scene.arrived(number)
+
+    assert [line.text for line in echo.asked[-1].history] == ["uno", "oí: uno", "dos", "oí: dos"]
+
+
+async def test_history_survives_a_flushed_cache(open_scene: OpenScene) -> None:
+    echo = Echo()
+    async with open_scene(handlers=[echo]) as scene:
+        await scene.receive(message(scene.company, "uno"))
+        await scene.arrived(1)
+        await scene.stores.redis.pipeline(["FLUSHDB"])
+        await scene.receive(message(scene.company, "dos"))
+        await scene.arrived(2)
+
+    assert [line.text for line in echo.asked[-1].history] == ["uno", "oí: uno"]
+
+
+async def test_two_customers_are_answered_side_by_side(open_scene: OpenScene) -> None:
+    echo = Echo(seconds=0.3)
+    async with open_scene(handlers=[echo]) as scene:
+        began = asyncio.get_running_loop().time()
+        for number in range(4):
+            phone = f"+1305555{number:04}"
+            await scene.receive(message(scene.company, "hola", phone=phone, chat=phone))
+        await scene.arrived(4)
+        took = asyncio.get_running_loop().time() - began
+
+    assert took < 4 * 0.3
+
+
+async def test_a_message_during_the_answer_joins_it(open_scene: OpenScene) -> None:
+    echo = Echo(seconds=0.3)
+    async with open_scene(handlers=[echo]) as scene:
+        await scene.receive(message(scene.company, "uno"))
+        await asyncio.sleep(0.1)
+        await scene.receive(message(scene.company, "dos"))
+        said = await scene.arrived(1)
+
+    assert said == ["oí: uno\ndos"]
+
+
+async def test_over_the_limit_one_notice_goes_out_and_the_rest_is_silent(
+    open_scene: OpenScene,
+) -> None:
+    echo = Echo()
+    patient = {**QUICK["conversation"], "quiet_seconds": 0.3, "longest_seconds": 5}
+    limits = {"messages_per_minute": 3}
+    async with open_scene(handlers=[echo], limits=limits, conversation=patient) as scene:
+        for number in range(6):
+            await scene.receive(message(scene.company, f"m{number}"))
+        said = await scene.arrived(2)
+
+    assert len(said) == 2
+    assert "oí: m0\nm1\nm2" in said
+    assert await scene.rows("inbox") == ["answered"] * 3 + ["silent"] * 3
+    assert await scene.rows("outbox", "kind") == ["notice", "reply"]
+
+
+async def test_a_repeated_message_is_neither_answered_nor_counted_twice(
+    open_scene: OpenScene,
+) -> None:
+    echo = Echo()
+    async with open_scene(handlers=[echo], limits={"messages_per_minute": 2}) as scene:
+        sent = message(scene.company, "hola")
+        await scene.receive(sent, sent, sent)
+        await scene.arrived(1)
+        await scene.receive(message(scene.company, "otra"))
+        said = await scene.arrived(2)
+
+    assert said == ["oí: hola", "oí: otra"]
+
+
+async def test_what_arrives_too_old_is_kept_and_not_answered(open_scene: OpenScene) -> None:
+    echo = Echo()
+    async with open_scene(handlers=[echo]) as scene:
+        await scene.receive(message(scene.company, stale=True))
+        await asyncio.sleep(0.2)
+
+    assert echo.asked == []
+    assert await scene.rows("inbox", "reason") == ["too old when it arrived"]
+
+
+async def test_a_backlog_is_not_held_against_the_customer(open_scene: OpenScene) -> None:
+    echo = Echo()
+    patient = {**QUICK["conversation"], "quiet_seconds": 0.3, "longest_seconds": 5}
+    before = datetime.now(UTC) - timedelta(minutes=10)
+    async with open_scene(handlers=[echo], conversation=patient) as scene:
+        for number in range(15):
+            await scene.receive(
+                message(scene.company, f"m{number}", sent_at=before + timedelta(seconds=number))
+            )
+        said = await scene.arrived(1)
+
+    assert said == ["oí: " + "\n".join(f"m{number}" for number in range(15))]
+
+
+async def test_when_nothing_answers_one_notice_goes_out_and_the_turn_waits(
+    open_scene: OpenScene,
+) -> None:
+    echo = Echo(failures=[RetryLater("down")])
+    async with open_scene(handlers=[echo]) as scene:
+        await scene.receive(message(scene.company, "hola"))
+        await scene.arrived(1)
+
+        assert await scene.rows("turns") == ["open"]
+        assert await scene.rows("outbox", "kind") == ["notice"]
+        await scene.look.execute("UPDATE turns SET due_at = now()")
+        await scene.road.sweeper.sweep(60)
+        said = await scene.arrived(2)
+
+    assert said[1] == "oí: hola"
+    assert await scene.rows("inbox") == ["answered"]
+
+
+async def test_a_turn_nobody_can_answer_is_handed_over_in_the_end(open_scene: OpenScene) -> None:
+    echo = Echo(failures=[RetryLater("down")] * 4)
+    async with open_scene(handlers=[echo]) as scene:
+        await scene.receive(message(scene.company, "hola"))
+        await scene.arrived(1)
+        for tries in range(2, 5):
+            await scene.look.execute("UPDATE turns SET due_at = now()")
+            await scene.road.sweeper.sweep(60)
+
+            async def tried(tries: int = tries) -> bool:
+                return len(echo.asked) == tries
+
+            await scene.until(tried)
+            await asyncio.sleep(0.1)
+        await scene.arrived(2)
+
+    assert await scene.rows("customers", "pause_reason") == ["handover"]
+    assert await scene.rows("turns") == ["answered"]
+    assert "handover_requested" in await scene.rows("agent_logs", "event_type")
+
+
+async def test_what_can_never_be_answered_is_handed_over_at_once(open_scene: OpenScene) -> None:
+    async with open_scene(handlers=[Echo(failures=[GiveUp("refused by all")])]) as scene:
+        await scene.receive(message(scene.company, "hola"))
+        said = await scene.arrived(1)
+
+    assert "refused" not in said[0]
+    assert await scene.rows("customers", "pause_reason") == ["handover"]
+
+
+async def test_a_fault_of_ours_keeps_the_message(open_scene: OpenScene) -> None:
+    async with open_scene(handlers=[Echo(failures=[ValueError("a bug")])]) as scene:
+        await scene.receive(message(scene.company, "hola"))
+        said = await scene.arrived(1)
+
+    assert "bug" not in said[0]
+    assert await scene.rows("turns") == ["open"]
+
+
+async def test_a_silence_is_recorded_with_its_reason(open_scene: OpenScene) -> None:
+    echo = Echo(says=lambda _: Silence("opted out", "persona"))
+    async with open_scene(handlers=[echo]) as scene:
+        await scene.receive(message(scene.company, "hola"))
+
+        async def silent() -> bool:
+            return await scene.rows("inbox", "reason") == ["opted out"]
+
+        await scene.until(silent)
+
+    assert await scene.rows("turns") == ["silent"]
+
+
+async def test_the_stage_a_reply_names_is_kept(open_scene: OpenScene) -> None:
+    echo = Echo(says=lambda _: Reply(("dale",), "persona", stage=Stage.QUALIFIED))
+    async with open_scene(handlers=[echo]) as scene:
+        await scene.receive(message(scene.company, "quiero empezar"))
+        await scene.arrived(1)
+
+    assert await scene.rows("customers", "stage") == ["qualified"]
+
+
+async def test_parts_leave_in_order_with_typing_before_each(open_scene: OpenScene) -> None:
+    echo = Echo(says=lambda _: Reply(("uno", "dos", "tres"), "persona"))
+    pace = {
+        **QUICK["conversation"],
+        "pace_seconds_per_character": 0.01,
+        "pace_longest_seconds": 0.05,
+    }
+    async with open_scene(handlers=[echo], conversation=pace) as scene:
+        await scene.receive(message(scene.company))
+        said = await scene.arrived(3)
+
+    assert said == ["uno", "dos", "tres"]
+    assert len(scene.wire.typed) == 3
+
+
+async def test_the_owner_typing_between_parts_stops_the_rest(open_scene: OpenScene) -> None:
+    echo = Echo(says=lambda _: Reply(("uno", "dos", "tres"), "persona"))
+    async with open_scene(handlers=[echo]) as scene:
+        scene.wire.seconds = 0.1
+        sent = message(scene.company)
+        await scene.receive(sent)
+        await scene.arrived(1)
+        scene.wire.owner_types(sent.chat)
+        await asyncio.sleep(0.5)
+
+    assert scene.wire.texts() in (["uno"], ["uno", "dos"])
+    assert "stopped" in await scene.rows("outbox")
+
+
+async def test_the_owner_typing_during_the_last_look_still_stops_the_part(
+    open_scene: OpenScene,
+) -> None:
+    async with open_scene(handlers=[Echo()]) as scene:
+        sent, wire = message(scene.company), scene.wire
+        hash_of = wire.sessions_hash
+
+        async def type_meanwhile(chat: str) -> str | None:
+            wire.owner_types(chat, durable=True)
+            return await hash_of(chat)
+
+        wire.sessions_hash = type_meanwhile  # type: ignore[method-assign]
+        await scene.receive(sent)
+
+        async def stopped() -> bool:
+            return await scene.rows("outbox") == ["stopped"]
+
+        await scene.until(stopped)
+
+    assert wire.texts() == []
+    assert await scene.rows("turns") == ["silent"]
+
+
+async def test_a_part_that_did_not_leave_is_sent_once_later(open_scene: OpenScene) -> None:
+    async with open_scene(handlers=[Echo()]) as scene:
+        scene.wire.failures.append(NotSent("websocket not connected"))
+        await scene.receive(message(scene.company, "hola"))
+
+        async def tried() -> bool:
+            return not scene.wire.failures and await scene.rows("outbox") == ["ready"]
+
+        await scene.until(tried)
+        await scene.road.sweeper.sweep(60)
+        said = await scene.arrived(1)
+
+    assert said == ["oí: hola"]
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+async def test_a_send_that_raised_is_never_said_twice(open_scene: OpenScene, arrives: bool) -> None:
+    async with open_scene(handlers=[Echo()]) as scene:
+        scene.wire.arrives_anyway = arrives
+        scene.wire.failures.append(Unconfirmed("timed out"))
+        await scene.receive(message(scene.company, "hola"))
+        await asyncio.sleep(0.3)
+        await scene.road.sweeper.sweep(60)
+        said = await scene.arrived(1)
+
+    assert said == ["oí: hola"]
+    assert await scene.rows("outbox", "confirmed") == [not arrives]
+
+
+async def test_a_send_cut_off_by_a_crash_is_settled_before_anything_else_leaves(
+    open_scene: OpenScene,
+) -> None:
+    company, host = None, uuid4()
+    async with open_scene(handlers=[Echo()], host=host) as scene:
+        company, wire = scene.company, scene.wire
+        await scene.receive(message(company, "hola"))
+        await scene.arrived(1)
+        await scene.look.execute("UPDATE outbox SET state = 'sending'")  # As a kill leaves it.
+    async with open_scene(handlers=[Echo()], host=host, company=company, wire=wire) as scene:
+        await asyncio.sleep(0.2)
+
+        assert wire.texts() == ["oí: hola"]
+        assert await scene.rows("outbox") == ["sent"]
+        assert await scene.rows("outbox", "confirmed") == [False]
+
+
+async def test_a_reply_waits_for_its_session(open_scene: OpenScene) -> None:
+    async with open_scene(handlers=[Echo()]) as scene:
+        scene.wire.connected = False
+        await scene.receive(message(scene.company, "hola"))
+
+        async def ready() -> bool:
+            return await scene.rows("outbox") == ["ready"]
+
+        await scene.until(ready)
+        scene.wire.connected = True
+        await scene.road.sweeper.sweep(60)
+
+        assert await scene.arrived(1) == ["oí: hola"]
+
+
+async def test_a_message_nobody_rang_for_is_found_by_the_sweep(open_scene: OpenScene) -> None:
+    async def lost(*_: object) -> None:
+        """A doorbell whose jobs vanish."""
+
+    async with open_scene(handlers=[Echo()], ring=lost) as scene:
+        await scene.receive(message(scene.company, "hola"))
+        await asyncio.sleep(0.1)
+        assert scene.wire.texts() == []
+    async with open_scene(handlers=[Echo()], company=scene.company) as scene:
+        await scene.road.sweeper.sweep(0)
+
+        assert await scene.arrived(1) == ["oí: hola"]
+
+
+async def test_what_was_written_during_a_reply_is_answered_after_it(
+    open_scene: OpenScene,
+) -> None:
+    async with open_scene(handlers=[Echo()]) as scene:
+        scene.wire.seconds = 0.3
+        await scene.receive(message(scene.company, "uno"))
+
+        async def leaving() -> bool:
+            return await scene.rows("outbox") == ["sending"]
+
+        await scene.until(leaving)
+        await scene.receive(message(scene.company, "dos"))
+
+        assert await scene.arrived(2) == ["oí: uno", "oí: dos"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\x00b", "\ud83d", "😀" * 3, "\u200f\u202eשלום", "x" * 65536, "   "],
+    ids=["nul", "surrogate", "emoji", "right-to-left", "64 KB", "blank"],
+)
+async def test_strange_text_is_kept_and_answered(open_scene: OpenScene, text: str) -> None:
+    async with open_scene() as scene:
+        await scene.receive(message(scene.company, text))
+
+        async def closed() -> bool:
+            return await scene.rows("inbox") in (["answered"], ["silent"])
+
+        await scene.until(closed)
+
+    assert await scene.rows("turns") in (["answered"], ["silent"])
