@@ -37,7 +37,11 @@ class Target(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How hard a target is tried; ``patience`` is for targets with another one behind them."""
+    """How hard a target is tried.
+
+    While another target is left, waiting for this one ends after ``patience`` seconds, and a
+    single try gets at most half of the time that remains.
+    """
 
     tries: int = 3
     first_wait: float = 0.5
@@ -46,7 +50,12 @@ class Pace:
 
 
 @dataclass(slots=True)
-class _Spent:
+class _Asking:
+    """One answer in the making: until when, how patiently, and what it has cost so far."""
+
+    deadline: float
+    last: bool
+    retrying: tenacity.AsyncRetrying
     tokens: int = 0
 
 
@@ -80,46 +89,34 @@ class Door:
             self.breaker.left(permit)
 
     async def _answer(self, prompt: Prompt, deadline: float, *, last: bool) -> tuple[Answer, int]:
-        spent = _Spent()
-        retrying = self._retrying(deadline, last=last)
+        asking = _Asking(deadline, last, self._retrying(deadline, last=last))
         try:
-            return await self._read(prompt.messages, prompt, deadline, retrying, spent)
+            return await self._read(prompt, asking)
         except Fault as fault:
             if fault.outcome not in REPAIRABLE:
                 raise
             first = fault
         repair = prompt.corrected(cut(first.content, _SHOWN_CHARACTERS) or "…", prompt.repair)
         try:
-            return await self._read(repair.messages, prompt, deadline, retrying, spent)
+            return await self._read(repair, asking)
         except Fault as fault:
             rescued = salvaged(fault.content) or salvaged(first.content)
             if rescued is None:
                 raise
-            return rescued, spent.tokens
+            return rescued, asking.tokens
 
-    async def _read(
-        self,
-        messages: Sequence[Message],
-        prompt: Prompt,
-        deadline: float,
-        retrying: tenacity.AsyncRetrying,
-        spent: _Spent,
-    ) -> tuple[Answer, int]:
+    async def _read(self, prompt: Prompt, asking: _Asking) -> tuple[Answer, int]:
         async def once() -> Answer:
-            return await self._once(messages, prompt.cache_key, deadline, spent)
+            return await self._once(prompt, asking)
 
-        return await retrying(once), spent.tokens
+        return await asking.retrying(once), asking.tokens
 
-    async def _once(
-        self, messages: Sequence[Message], cache_key: str, deadline: float, spent: _Spent
-    ) -> Answer:
+    async def _once(self, prompt: Prompt, asking: _Asking) -> Answer:
         """One request, counted and measured, whatever its end."""
         began, outcome, tokens = _now(), Outcome.TIMEOUT, 0
-        seconds = min(self.target.try_seconds, deadline - began)
-        if seconds < _SHORTEST_TRY and seconds < self.target.try_seconds:
-            raise Fault(Outcome.TIMEOUT, retryable=False, counts=False)
+        seconds = self._seconds(asking, began)
         try:
-            words = await _within(seconds, self.target.ask(messages, cache_key))
+            words = await _within(seconds, self.target.ask(prompt.messages, prompt.cache_key))
             outcome, tokens = Outcome.ANSWERED, words.tokens
             return read(words)
         except Fault as fault:
@@ -127,8 +124,15 @@ class Door:
             fault.counts = fault.counts and not self._was_hurried(fault, seconds)
             raise
         finally:
-            spent.tokens += tokens
+            asking.tokens += tokens
             self._on_call(self.target.name, outcome, _now() - began, tokens)
+
+    def _seconds(self, asking: _Asking, now: float) -> float:
+        left = asking.deadline - now
+        seconds = min(self.target.try_seconds, left if asking.last else left / 2)
+        if seconds < min(_SHORTEST_TRY, self.target.try_seconds):
+            raise Fault(Outcome.TIMEOUT, retryable=False, counts=False)
+        return seconds
 
     def _was_hurried(self, fault: Fault, seconds: float) -> bool:
         """Whether the target had less than half of the time it is meant to have."""

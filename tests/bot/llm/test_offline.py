@@ -1,0 +1,150 @@
+"""What the built-in rules say, and what they leave to others."""
+
+from decimal import Decimal
+
+import pytest
+
+from bot.llm.offline import Offline
+from handlers import Prompts
+from models.values import Line, Sender, Turn
+from tests.handlers.making import CHALLENGE, PLAN, company, line, turn
+
+
+def agent(text: str) -> Line:
+    return line(text, Sender.AGENT)
+
+
+def said(prompts: Prompts, asked: Turn, *, only_known: bool = True) -> str | None:
+    answer = Offline(prompts).answer(asked, only_known=only_known)
+    return None if answer is None else answer.text
+
+
+@pytest.mark.parametrize("text", ["hola", "¡Hola! 👋", "buenas tardes", "Buenos días", "HOLA"])
+def test_a_greeting_is_answered_by_name(text: str, prompts: Prompts) -> None:
+    answer = said(prompts, turn(text))
+
+    assert answer is not None
+    assert answer.startswith("¡Hola Ana! Gracias por escribir a Emilio Born Coaching.")
+
+
+def test_a_strange_profile_name_is_not_repeated(prompts: Prompts) -> None:
+    answer = said(prompts, turn("hola", customer={"name": "https://evil.test $company"}))
+
+    assert answer is not None
+    assert answer.startswith("¡Hola! ")
+
+
+@pytest.mark.parametrize(
+    "text", ["¿qué tienen?", "info", "quiero ver los productos", "¿Qué servicios ofrecen?"]
+)
+def test_the_products_are_listed_with_their_prices(text: str, prompts: Prompts) -> None:
+    answer = said(prompts, turn(text))
+
+    assert answer is not None
+    assert "*Plan Personalizado* · 98.00 USD: Plan de entrenamiento" in answer
+    assert "*Reto Mensual* · 78.00 USD" in answer
+
+
+@pytest.mark.parametrize(
+    ("text", "price"),
+    [
+        ("¿Cuánto cuesta el reto?", "78.00 USD"),
+        ("precio del PLAN", "98.00 USD"),
+        ("cuanto sale el p2", "78.00 USD"),
+        ("how much is the plan?", "98.00 USD"),
+    ],
+)
+def test_a_named_product_is_priced(text: str, price: str, prompts: Prompts) -> None:
+    answer = Offline(prompts).answer(turn(text), only_known=True)
+
+    assert answer is not None
+    assert price in answer.text
+    assert answer.intent == "price_inquiry"
+    assert answer.actions == []
+
+
+@pytest.mark.parametrize(
+    "text", ["quiero comprar el reto", "mándame el link del reto", "¿cómo pago el Reto Mensual?"]
+)
+def test_a_purchase_asks_for_the_link_of_the_named_product(text: str, prompts: Prompts) -> None:
+    answer = Offline(prompts).answer(turn(text), only_known=True)
+
+    assert answer is not None
+    assert [(action.kind, action.product_ref) for action in answer.actions] == [
+        ("send_payment_link", "P2")
+    ]
+    assert "http" not in answer.text
+
+
+def test_a_purchase_without_a_name_asks_which_one(prompts: Prompts) -> None:
+    answer = Offline(prompts).answer(turn("quiero comprar"), only_known=True)
+
+    assert answer is not None
+    assert answer.actions == []
+    assert "Plan Personalizado" in answer.text
+
+
+def test_a_purchase_remembers_what_was_talked_about(prompts: Prompts) -> None:
+    history = (line("¿cuánto cuesta el reto?"), agent("*Reto Mensual* cuesta 78.00 USD."))
+
+    answer = Offline(prompts).answer(turn("quiero pagar", history=history), only_known=True)
+
+    assert answer is not None
+    assert answer.actions[0].product_ref == "P2"
+
+
+@pytest.mark.parametrize("text", ["sí", "Sí, por favor", "dale", "yes please"])
+def test_yes_to_our_own_offer_is_a_purchase(text: str, prompts: Prompts) -> None:
+    history = (agent("*Reto Mensual* cuesta 78.00 USD.\n\n¿Quieres que te ayude con la compra?"),)
+
+    answer = Offline(prompts).answer(turn(text, history=history), only_known=True)
+
+    assert answer is not None
+    assert answer.actions[0].product_ref == "P2"
+
+
+def test_thanks_are_returned(prompts: Prompts) -> None:
+    assert said(prompts, turn("muchas gracias")) == prompts.phrases.farewell
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "¿cuánto tiempo tarda en notarse?",
+        "me duele la rodilla, ¿puedo entrenar?",
+        "hola, tengo una duda sobre lo que me dijiste ayer de la comida",
+        "👍",
+        "…",
+        "el plan que me dieron en el hospital no me deja hacer ejercicio",
+    ],
+)
+def test_what_no_rule_knows_is_declined_while_a_real_target_is_configured(
+    text: str, prompts: Prompts
+) -> None:
+    assert said(prompts, turn(text)) is None
+    assert said(prompts, turn(text), only_known=False)
+
+
+def test_an_empty_catalogue_is_admitted(prompts: Prompts) -> None:
+    nothing = company(products=())
+
+    assert said(prompts, turn("precios", company=nothing)) == prompts.phrases.empty_catalogue
+    assert said(prompts, turn("quiero comprar", company=nothing)) is None
+
+
+def test_only_the_products_of_the_turn_are_known(prompts: Prompts) -> None:
+    other = company(products=(PLAN,))
+
+    answer = said(prompts, turn("¿qué tienen?", company=other))
+
+    assert answer is not None
+    assert CHALLENGE.name not in answer
+
+
+def test_a_dollar_sign_in_the_owners_text_is_only_text(prompts: Prompts) -> None:
+    odd = PLAN.__class__("P1", PLAN.id, "Plan $link", "vale $$ y $price", Decimal(5), "USD", None)
+
+    answer = said(prompts, turn("¿qué tienen?", company=company(products=(odd,))))
+
+    assert answer is not None
+    assert "Plan $link* · 5.00 USD: vale $$ y $price" in answer
