@@ -82,7 +82,7 @@ class MessageReader:
     def read(self, raw: bytes, *, seq: int, now: datetime) -> InboundMessage | Ignored:
         """The message in the event, or why there is none for us."""
         event = self._event(raw)
-        if event is None:
+        if event is None or not event.Info.ID:
             return Ignored("unreadable")
         content = self._content(event)
         if isinstance(content, Ignored):
@@ -101,7 +101,7 @@ class MessageReader:
         kind, text = content
         return InboundMessage(
             company_id=self._company_id,
-            wa_id=info.ID,
+            wa_id=_clean(info.ID),
             channel=Channel.WHATSAPP,
             sender=Sender.OWNER if own else Sender.CUSTOMER,
             phone=customer_phone(person),
@@ -118,7 +118,7 @@ class MessageReader:
     def _event(self, raw: bytes) -> Any:
         try:
             return self._protos.events.Message.FromString(raw)
-        except ValueError:  # protobuf's DecodeError and a broken text are both of this kind.
+        except self._protos.broken:
             return None
 
     def _person(self, event: Any) -> Address | Ignored:
@@ -148,13 +148,14 @@ def _text(message: Any, name: str, path: str) -> str:
     value = getattr(message, name)
     for step in filter(None, path.split(".")):
         value = getattr(value, step)
-    return _clean(value) if isinstance(value, str) else ""
+    return _clean(value) if isinstance(value, str | bytes) else ""
 
 
 def _kept(kind: Kind, text: str) -> tuple[Kind, str] | Ignored:
     return Ignored("empty") if kind is Kind.TEXT and not text.strip() else (kind, text)
 
 
-def _clean(text: str) -> str:
-    """PostgreSQL's text cannot hold NUL, and WhatsApp can carry it."""
-    return text.replace("\x00", "")
+def _clean(text: str | bytes) -> str:
+    """WhatsApp can carry NUL, which PostgreSQL cannot hold, and bytes that are no text."""
+    whole = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return whole.replace("\x00", "")

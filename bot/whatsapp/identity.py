@@ -15,8 +15,8 @@ def address_of(jids: Iterable[Any]) -> Address | None:
     """The person behind one or more addresses of theirs, or None if it is no person's."""
     phone = lid = None
     for jid in jids:
-        if jid.IsEmpty or not jid.User.isdecimal() or jid.User == "0":
-            continue
+        if jid.IsEmpty or not jid.User.isdigit() or jid.User == "0":
+            continue  # Digits also rule out a text that came as broken bytes.
         if jid.Server in PHONE_SERVERS:
             phone = phone or jid.User
         elif jid.Server in LID_SERVERS:

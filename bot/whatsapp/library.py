@@ -31,6 +31,7 @@ class Protos:
     events: Any
     e2e: Any
     device: Any
+    broken: type[Exception]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ def read_protos() -> Protos:
             importlib.import_module("Neonize_pb2"),
             importlib.import_module("waE2E.WAWebProtobufsE2E_pb2"),
             importlib.import_module("waCompanionReg.WAWebProtobufsCompanionReg_pb2"),
+            importlib.import_module("google.protobuf.message").DecodeError,
         )
     except (ImportError, TypeError, ValueError, RuntimeError) as error:
         raise LibraryMissing(f"neonize's messages cannot be read ({error}); {_ADVICE}") from None

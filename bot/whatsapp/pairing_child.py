@@ -29,7 +29,7 @@ _STAY = 3.0
 _FIRST_CODE, _NEXT_CODE = 60.0, 20.0
 _SUCCESS = "success"
 # The client's words for the end of a pairing.
-_STATUS = {
+STATUS = {
     "timeout": "expired",
     "error": "refused",
     "passkey-request": Reason.PASSKEY.value,
@@ -67,7 +67,7 @@ class Watch:
     def on_login(self, status: str) -> None:
         """The end of the scanning."""
         if status != _SUCCESS:
-            self._fail(PairingFailed(_STATUS.get(status, "refused"), status))
+            self._fail(PairingFailed(STATUS.get(status, "refused"), status))
 
     def on_event(self, code: int, raw: bytes) -> None:
         """Only two matter here: paired, and connected."""

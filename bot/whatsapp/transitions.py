@@ -15,6 +15,7 @@ class Transitions:
 
     def __init__(self, protos: Protos, *, last_connected: datetime | None) -> None:
         self._events = protos.events
+        self._broken = protos.broken
         self._last_connected = last_connected
         self._table: Mapping[int, Callable[[bytes, datetime], State | None]] = MappingProxyType(
             {
@@ -33,7 +34,10 @@ class Transitions:
     def after(self, code: int, raw: bytes, now: datetime) -> State | None:
         """The state after event *code*."""
         step = self._table.get(code)
-        return step(raw, now) if step else None
+        try:
+            return step(raw, now) if step else None
+        except self._broken:
+            return State(Reason.FAULT, detail=f"event {code} cannot be read")
 
     def _connected(self, _: bytes, now: datetime) -> State:
         self._last_connected = now

@@ -1,0 +1,99 @@
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.whatsapp.gate import Gate
+
+
+@pytest.fixture
+async def gate() -> AsyncIterator[Gate]:
+    gate = Gate(workers=4, entry_seconds=0.05)
+    yield gate
+    gate.close()
+
+
+async def test_calls_run_side_by_side(gate: Gate) -> None:
+    together = threading.Barrier(3)
+
+    await asyncio.gather(*(gate.call(lambda: together.wait(5)) for _ in range(3)))
+
+
+async def test_no_call_enters_while_a_start_is_at_the_maps(gate: Gate) -> None:
+    placed = threading.Event()
+    order = []
+    start = asyncio.ensure_future(gate.alone(lambda: order.append("start"), placed, limit=5))
+    await asyncio.sleep(0.02)
+    call = asyncio.ensure_future(gate.call(lambda: order.append("call")))
+    await asyncio.sleep(0.05)
+    assert order == ["start"]
+
+    order.append("placed")
+    placed.set()
+    await asyncio.gather(start, call)
+
+    assert order == ["start", "placed", "call"]
+
+
+async def test_starts_and_stops_take_turns(gate: Gate) -> None:
+    inside = 0
+    most = 0
+
+    def step() -> None:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.01)
+        inside -= 1
+
+    await asyncio.gather(*(gate.alone(step, limit=0) for _ in range(5)))
+
+    assert most == 1
+
+
+async def test_a_start_waits_for_a_call_to_enter_but_not_for_its_end(gate: Gate) -> None:
+    release = threading.Event()
+    entered = threading.Event()
+
+    def long_call() -> float:
+        entered.set()
+        release.wait(5)
+        return time.monotonic()
+
+    call = asyncio.ensure_future(gate.call(long_call))
+    await asyncio.to_thread(entered.wait)
+    began = time.monotonic()
+    started = await gate.alone(time.monotonic, limit=0)
+    release.set()
+
+    assert 0.03 <= started - began < 1
+    assert await call > started
+
+
+async def test_a_start_that_never_reports_holds_the_gate_only_to_its_limit(gate: Gate) -> None:
+    await gate.alone(lambda: None, threading.Event(), limit=0.05)
+
+    assert await gate.call(lambda: "open") == "open"
+
+
+async def test_an_error_in_a_call_reaches_its_caller_and_frees_the_gate(gate: Gate) -> None:
+    def fail() -> None:
+        raise LookupError("no")
+
+    for run in (gate.call(fail), gate.alone(fail, limit=0)):
+        with pytest.raises(LookupError):
+            await run
+
+    assert await gate.call(lambda: "open") == "open"
+
+
+async def test_the_loops_own_threads_stay_free(gate: Gate) -> None:
+    release = threading.Event()
+    busy = [asyncio.ensure_future(gate.call(lambda: release.wait(5))) for _ in range(8)]
+
+    assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 2) == "free"
+
+    release.set()
+    await asyncio.gather(*busy)
