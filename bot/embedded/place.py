@@ -43,7 +43,10 @@ class Place:
                 " run as the user who made it, or change stores.data_dir"
             ) from None
         if run.is_symlink() or run.stat().st_uid != os.geteuid() or run.stat().st_mode & 0o066:
-            raise StartupRefused(f"{run}: must be a folder of ours alone (0700): remove it")
+            raise StartupRefused(
+                f"{run}: is not a folder of ours alone (0700): run as the user who made {root},"
+                " or change stores.data_dir"
+            )
         return cls(root, run)
 
     @property
