@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -28,20 +27,34 @@ class Health:
         ready: Callable[[], Awaitable[list[str]]],
         status: Callable[[], Awaitable[Mapping[str, object]]],
         metrics: Callable[[], bytes],
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._alive = alive
         self._ready = ready
         self._status = status
         self._metrics = metrics
+        self._answer_seconds = answer_seconds
 
     def app(self) -> web.Application:
         """The routes, behind the guard."""
-        app = web.Application(middlewares=[_guard], client_max_size=BODY_BYTES)
+        app = web.Application(
+            middlewares=[_loopback_only, self._in_time], client_max_size=BODY_BYTES
+        )
         app.router.add_get("/healthz", self._answer_alive)
         app.router.add_get("/readyz", self._answer_ready)
         app.router.add_get("/status", self._answer_status)
         app.router.add_get("/metrics", self._answer_metrics)
         return app
+
+    @web.middleware
+    async def _in_time(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                return await handler(request)
+        except TimeoutError:
+            return _unready("a store does not answer in time")
+        except LyroxError as error:
+            return _unready(str(error))
 
     async def _answer_alive(self, _request: web.Request) -> web.Response:
         alive = self._alive()
@@ -67,29 +80,26 @@ async def serve(
     ready: Callable[[], Awaitable[list[str]]],
     status: Callable[[], Awaitable[Mapping[str, object]]],
     metrics: Callable[[], bytes],
+    answer_seconds: float = ANSWER_SECONDS,
 ) -> AsyncIterator[str]:
     """Answer on the loopback address *listen* while the context lasts; yields ``host:port``.
 
     *ready* lists what is wrong, a sentence each; a LyroxError or a slow answer of *ready* and
     *status* becomes such a sentence. Raises StartupRefused or Unavailable.
     """
-    health = Health(alive=alive, ready=ready, status=status, metrics=metrics)
+    health = Health(
+        alive=alive, ready=ready, status=status, metrics=metrics, answer_seconds=answer_seconds
+    )
     async with listening(listen, health.app()) as address:
         yield address
 
 
 @web.middleware
-async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse pages that reach us through a foreign name, and never leave anybody waiting."""
-    if not is_loopback(urlsplit(f"//{request.host}").hostname):
+async def _loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a page that reaches us through a foreign name (DNS rebinding)."""
+    if not is_loopback(request.host):
         raise web.HTTPMisdirectedRequest(text="this address answers to loopback names only\n")
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            return await handler(request)
-    except TimeoutError:
-        return _unready("a store does not answer in time")
-    except LyroxError as error:
-        return _unready(str(error))
+    return await handler(request)
 
 
 def _unready(problem: str) -> web.Response:

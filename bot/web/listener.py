@@ -12,14 +12,16 @@ from models.errors import StartupRefused, Unavailable
 
 IDLE_SECONDS = 10.0
 """A connection that says nothing this long is closed."""
-STOP_SECONDS = 1.0
+STOP_SECONDS = 0.5
 """How long a stop waits for answers on their way."""
 LINE_BYTES = 2048
 BODY_BYTES = 1024
 
 
 @asynccontextmanager
-async def listening(listen: str, app: web.Application) -> AsyncIterator[str]:
+async def listening(
+    listen: str, app: web.Application, *, idle_seconds: float = IDLE_SECONDS
+) -> AsyncIterator[str]:
     """Serve *app* on the loopback address *listen*; yields the real ``host:port``.
 
     Raises StartupRefused for an address that is not ours to use, Unavailable for one in use.
@@ -29,7 +31,7 @@ async def listening(listen: str, app: web.Application) -> AsyncIterator[str]:
     runner = web.AppRunner(
         app,
         access_log=None,
-        keepalive_timeout=IDLE_SECONDS,
+        keepalive_timeout=idle_seconds,
         lingering_time=0,
         shutdown_timeout=STOP_SECONDS,
         max_line_size=LINE_BYTES,
@@ -44,27 +46,35 @@ async def listening(listen: str, app: web.Application) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-def is_loopback(host: str | None) -> bool:
-    """Whether *host*, as a URL names it, can only be this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
+def is_loopback(netloc: str) -> bool:
+    """Whether *netloc*, ``host`` or ``host:port`` as a URL has it, can only be this machine."""
+    host = _split(netloc)[0]
+    return host == "localhost" or (_is_ip(host) and ipaddress.ip_address(host).is_loopback)
 
 
 def _address(listen: str) -> tuple[str, int]:
-    try:
-        parts = urlsplit(f"//{listen}")
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if host is None or port is None or not is_loopback(host):
+    host, port = _split(listen)
+    if port is None or not is_loopback(listen):
         raise StartupRefused(
             f"web.listen: {listen} is not a loopback host:port; use one such as 127.0.0.1:8710"
         )
     return ("127.0.0.1" if host == "localhost" else host), port
+
+
+def _split(netloc: str) -> tuple[str, int | None]:
+    try:
+        parts = urlsplit(f"//{netloc}")
+        return parts.hostname or "", parts.port
+    except ValueError:
+        return "", None
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 async def _start(site: web.TCPSite, listen: str) -> None:
