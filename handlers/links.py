@@ -24,7 +24,7 @@ _LINK = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _LEFTOVER = re.compile(r"\[([^\]]*)\]\(\s*\)|<\s*>|\(\s*\)|\[\s*\]")
-_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 
 
 def mails(text: str) -> frozenset[str]:

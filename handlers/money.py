@@ -53,11 +53,12 @@ _NUMERAL = (
     r"|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand)"
 )
 _IN_WORDS = re.compile(
-    rf"\b{_NUMERAL}(?:[ -](?:y |and )?\w+)?\s+(?:dolar(?:es)?|dollars?|euros?|pesos?|soles)\b",
+    rf"(?<!\d )\b{_NUMERAL}(?:[ -](?:y |and )?\w+)?\s+"
+    r"(?:dolar(?:es)?|dollars?|euros?|pesos?|soles)\b",
     re.IGNORECASE,
 )
 _DISCOUNT = re.compile(
-    r"(?P<first>\d+(?:[.,]\d+)?)\s?%\s*(?:de\s+)?(?:descuento|dcto|rebaja|menos|off|discount)"
+    r"(?<![\d.,])(?P<first>\d+(?:[.,]\d+)?)\s?%\s*(?:de\s+)?(?:descuento|dcto|rebaja|menos|off|discount)"
     r"|(?:descuento|rebaja|discount|promo\w*)\s+(?:\w+\s+){0,2}(?P<second>\d+(?:[.,]\d+)?)\s?%",
     re.IGNORECASE,
 )
