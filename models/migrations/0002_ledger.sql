@@ -101,6 +101,7 @@ CREATE TABLE outbox (
 );
 -- A superseded part makes room for the part that replaces it.
 CREATE UNIQUE INDEX idx_outbox_turn_part ON outbox (turn_id, part) WHERE state <> 'superseded';
+CREATE INDEX idx_outbox_turn ON outbox (turn_id);
 CREATE INDEX idx_outbox_open ON outbox (company_id, id) WHERE state IN ('ready', 'sending');
 CREATE INDEX idx_outbox_open_customer ON outbox (company_id, customer_id)
   WHERE state IN ('ready', 'sending');

@@ -1,0 +1,128 @@
+"""With 10,000 customers and 1,000,000 ledger rows every query on the road uses an index."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from tests.models.big import COMPANY, HOST, customer, faults, load, plans, row, turn
+
+C, H = COMPANY, HOST
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TEXT = ("whatsapp", "customer", "+130540", "940", "chat-40", "Ana", "text", "Hola", NOW, 0)
+ROAD: dict[str, tuple[object, ...]] = {
+    "road_accept": (C, "new-id", *TEXT, None, 3600.0),
+    "road_supersede": (C, customer(420)),
+    "road_hush": (C, row(200), "over the limit"),
+    "road_notice": (C, customer(40), "whatsapp", "chat-40", "Un momento"),
+    "road_claim": (C, customer(220), H),
+    "road_answer": (
+        C, turn(40), 1, H, ["Hola"], "persona", None, None, None, None, None, None, None, "{}",
+    ),
+    "road_silence": (C, turn(40), 1, H, "no", None),
+    "road_defer": (C, turn(40), 1, H, 60.0, "no model", "Un momento", 30),
+    "road_ready": (C, "whatsapp", None, 100),
+    "road_sending": (C, row(420), H, 1, b"secret", None),
+    "road_stop": (C, row(420), "the owner"),
+    "road_sent": (C, row(460), "wa", True),
+    "road_unsent": (C, row(460), False, "not connected"),
+    "road_unsettled": (C, "whatsapp", None, 5),
+    "road_fate": (C, "in-100"),
+    "road_lease": (C, H),
+    "road_holds": (C, H, 1),
+    "road_release": (C, H, 1),
+    "desk_beat": (H, "host", 0, "daemon"),
+    "desk_bury": ([H],),
+    "desk_strays": (H, [], 1.0),
+    "desk_waiting": (1.0, 1000),
+    "desk_ready": (),
+    "desk_unremembered": (1.0, 200),
+    "desk_remembered": ([row(100)], [row(100)]),
+    "desk_wanted": (),
+}  # fmt: skip
+
+# Called inside the others, or by a person only.
+OFF_THE_ROAD = {
+    "road_customer", "road_close_silent", "road_unremembered", "desk_record_session",
+    "desk_overview",
+}  # fmt: skip
+
+READS_ALL_CUSTOMERS = pytest.mark.xfail(
+    strict=True, reason="joins the customers before it limits the ledger rows"
+)
+
+STEPS = [
+    pytest.param(name, marks=READS_ALL_CUSTOMERS if name == "desk_unremembered" else ())
+    for name in ROAD
+]
+
+
+class Make(Protocol):
+    """The `make_database` fixture."""
+
+    def __call__(self, template: str = "template0") -> AbstractAsyncContextManager[str]: ...
+
+
+@pytest.fixture(scope="module")
+async def big(
+    make_database: Make, template: str, admin_url: str
+) -> AsyncIterator[asyncpg.Connection]:
+    """A superuser's connection to a database of the promised size."""
+    async with make_database(template) as url:
+        path = urlsplit(url).path
+        admin = await asyncpg.connect(urlsplit(admin_url)._replace(path=path).geturl())
+        try:
+            await load(admin)
+            yield admin
+        finally:
+            await admin.close()
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("function", STEPS)
+@pytest.mark.parametrize("generic", [False, True], ids=["custom", "generic"])
+async def test_a_road_query_uses_an_index(
+    big: asyncpg.Connection, function: str, generic: bool
+) -> None:
+    executed = await plans(big, function, ROAD[function], generic=generic)
+
+    assert len(executed) >= 2  # The call and at least one statement inside it.
+    assert {plan: faults(plan) for plan in executed if faults(plan)} == {}
+
+
+@pytest.mark.timeout(180)
+async def test_no_step_of_the_road_is_forgotten_here(big: asyncpg.Connection) -> None:
+    rows = await big.fetch("SELECT proname FROM pg_proc WHERE proname ~ '^(road|desk)_'")
+
+    assert {row["proname"] for row in rows} == ROAD.keys() | OFF_THE_ROAD
+
+
+@pytest.mark.timeout(180)
+async def test_the_loaded_size_is_the_promised_one(big: asyncpg.Connection) -> None:
+    tables = ("inbox", "outbox", "turns", "customers")
+    counts: dict[str, Any] = {
+        table: await big.fetchval(f"SELECT count(*) FROM {table}")  # noqa: S608 - Our names.
+        for table in tables
+    }
+
+    assert counts.pop("customers") == 10_000
+    assert sum(counts.values()) == 1_000_000
+
+
+@pytest.mark.timeout(180)
+async def test_a_scan_of_a_big_table_would_be_noticed(big: asyncpg.Connection) -> None:
+    await big.execute(
+        "CREATE OR REPLACE FUNCTION worst_case(p uuid) RETURNS bigint LANGUAGE sql VOLATILE"
+        " AS $$ SELECT count(*) FROM inbox WHERE content = p::text $$;"
+        " ALTER FUNCTION worst_case OWNER TO app; GRANT EXECUTE ON FUNCTION worst_case TO app;"
+        " CREATE OR REPLACE FUNCTION worst(p uuid) RETURNS bigint LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM enter_system(); RETURN worst_case(p); END $$"
+    )
+    executed = await plans(big, "worst", [uuid4()], generic=False)
+
+    assert [fault for plan in executed for fault in faults(plan)]
