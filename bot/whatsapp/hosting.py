@@ -28,7 +28,6 @@ from models.errors import RetryLater, Unavailable
 
 log = logging.getLogger(__name__)
 
-_LEASE_LOOK = 2.0
 _REPLACED_WAIT = 15 * 60.0
 _STEADY = 60.0
 
@@ -81,6 +80,7 @@ class Host:
     accept: Accept
     on_state: Callable[[UUID, State], None]
     now: Callable[[], datetime]
+    look_seconds: float
 
 
 class LeaseLost(RetryLater):
@@ -150,7 +150,7 @@ class HostedCompany:
 
     async def _watch_lease(self, fence: int) -> None:
         while True:
-            await asyncio.sleep(_LEASE_LOOK)
+            await asyncio.sleep(self._host.look_seconds)
             with contextlib.suppress(RetryLater, Unavailable):
                 if not await self._host.leases.holds(self._company.id, fence):
                     break

@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 
 __all__ = ["Connector", "Delivery", "Leases", "Sessions", "StateBook", "WantedCompany"]
 
-_LOOK = 1.0
 _STOP_LIMIT = 10.0
 
 
@@ -39,6 +38,7 @@ class Sessions:
         accept: Accept,
         connector: Connector | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        look_seconds: float = 1.0,
     ) -> None:
         self._settings = settings
         self._leases = leases
@@ -46,6 +46,7 @@ class Sessions:
         self._accept = accept
         self._connector = connector
         self._now = now
+        self._look_seconds = look_seconds
         self._books = SessionBooks()
         self._hosted: dict[UUID, asyncio.Task[None]] = {}
         self._traces: dict[UUID, tuple[tuple[int, ...], dict[str, str] | None]] = {}
@@ -65,7 +66,7 @@ class Sessions:
             while True:
                 with contextlib.suppress(RetryLater, Unavailable):
                     await self._look(connector)
-                await asyncio.sleep(_LOOK)
+                await asyncio.sleep(self._look_seconds)
         finally:
             await self._end_all()
             recorder.cancel()
@@ -168,6 +169,7 @@ class Sessions:
             accept=self._accept,
             on_state=self._recorder.say,
             now=self._now,
+            look_seconds=self._look_seconds,
         )
 
     def _files(self, company_id: UUID) -> CompanyFiles:

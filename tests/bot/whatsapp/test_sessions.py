@@ -1,0 +1,389 @@
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from bot.config import Daemon, Settings
+from bot.whatsapp.files import CompanyFiles, Pairing, holding
+from bot.whatsapp.sessions import Sessions, WantedCompany
+from bot.whatsapp.states import Reason, State
+from bot.wire import Wire
+from models.errors import RetryLater
+from models.values import InboundMessage
+from tests.bot.whatsapp.conftest import MakeEvent
+from tests.fakes.connection import FakeConnection, FakeConnector, SessionFile
+
+PAIRED_AT = datetime(2026, 9, 1, tzinfo=UTC)
+NOW = datetime.fromtimestamp(1_790_000_000, UTC)
+
+
+class Desk:
+    """Leases, states, delivery and intake in memory, with everything that happened in order."""
+
+    def __init__(self) -> None:
+        self.companies: list[UUID] = []
+        self.leased = True
+        self.down = False
+        self.refuses: set[UUID] = set()
+        self.happened: list[tuple[str, object]] = []
+        self.messages: list[InboundMessage] = []
+        self.states: dict[UUID, list[Reason]] = {}
+        self.pairings: dict[UUID, Pairing | None] = {}
+        self.wires: dict[UUID, Wire] = {}
+        self._changed = asyncio.Condition()
+
+    async def wanted(self) -> list[WantedCompany]:
+        return [WantedCompany(one) for one in self.companies]
+
+    async def take(self, company_id: UUID) -> int | None:
+        return 5 if self.leased and company_id in self.companies else None
+
+    async def holds(self, company_id: UUID, fence: int) -> bool:
+        return self.leased and fence == 5 and company_id in self.companies
+
+    async def release(self, company_id: UUID, fence: int) -> None:
+        await self._note("released", (company_id, fence))
+
+    async def attach(self, wire: Wire, fence: int) -> None:
+        if wire.company_id in self.refuses:
+            raise ZeroDivisionError(fence)
+        self.wires[wire.company_id] = wire
+        await self._note("attached", wire.company_id)
+
+    async def detach(self, company_id: UUID) -> None:
+        self.wires.pop(company_id, None)
+        await self._note("detached", company_id)
+
+    async def record_state(self, company_id: UUID, state: State, pairing: Pairing | None) -> None:
+        if self.down:
+            raise RetryLater("the store is down")
+        self.states.setdefault(company_id, []).append(state.reason)
+        self.pairings[company_id] = pairing
+        await self._note("state", state.reason)
+
+    async def accept(self, message: InboundMessage) -> None:
+        if self.down:
+            raise RetryLater("the store is down")
+        self.messages.append(message)
+        await self._note("message", message.text)
+
+    async def until(self, claim: Callable[[], bool], seconds: float = 6) -> None:
+        """Wait until *claim* holds."""
+        async with asyncio.timeout(seconds), self._changed:
+            await self._changed.wait_for(claim)
+
+    async def reaches(self, company_id: UUID, reason: Reason, seconds: float = 6) -> None:
+        """Wait until the company's newest state is *reason*."""
+        await self.until(lambda: self.states.get(company_id, [])[-1:] == [reason], seconds)
+
+    async def _note(self, what: str, value: object) -> None:
+        self.happened.append((what, value))
+        async with self._changed:
+            self._changed.notify_all()
+
+
+class Machine:
+    """One host: its state directory, its connector and its desk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.desk = Desk()
+        self.connector = FakeConnector()
+        self.sessions: Sessions | None = None
+
+    def files(self, company: UUID) -> CompanyFiles:
+        return CompanyFiles(self.folder, company)
+
+    def pair(self, company: UUID, number: str = "5215512345678") -> SessionFile:
+        files = self.files(company)
+        files.prepare()
+        file = SessionFile(files.session)
+        file.pair(number)
+        files.write_note(Pairing(f"{number}:1@s.whatsapp.net", "1:1@lid", "android", PAIRED_AT))
+        return file
+
+    def add(self, number: str | None = "5215512345678") -> UUID:
+        company = uuid4()
+        self.desk.companies.append(company)
+        if number:
+            self.pair(company, number)
+        return company
+
+    def connection(self, company: UUID) -> FakeConnection:
+        return self.connector.made[company][-1]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Desk]:
+        sessions = Sessions(
+            Settings(daemon=Daemon(state_dir=self.folder)),
+            leases=self.desk,
+            states=self.desk,
+            delivery=self.desk,
+            accept=self.desk.accept,
+            connector=self.connector,
+            now=lambda: NOW,
+            look_seconds=0.05,
+        )
+        self.sessions = sessions
+        task = asyncio.ensure_future(sessions.run())
+        try:
+            yield self.desk
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+MakeMachine = Callable[[], AbstractAsyncContextManager[Machine]]
+
+
+@pytest.fixture
+async def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+async def test_a_company_that_was_never_paired_says_so_and_starts_nothing(
+    machine: Machine,
+) -> None:
+    company = machine.add(number=None)
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.NEVER_PAIRED)
+
+    assert machine.connector.made == {}
+
+
+async def test_a_paired_company_settles_before_it_connects_and_shows_its_number(
+    machine: Machine,
+) -> None:
+    company = machine.add()
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.ONLINE)
+        order = [what for what, _ in desk.happened]
+
+    assert order.index("attached") < order.index("state")
+    pairing = desk.pairings[company]
+    assert pairing is not None
+    assert pairing.phone == "+5215512345678"
+    assert machine.sessions is not None
+
+
+async def test_a_new_pairing_is_hosted_within_five_seconds(machine: Machine) -> None:
+    company = machine.add(number=None)
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.NEVER_PAIRED)
+        machine.pair(company)
+        await desk.reaches(company, Reason.ONLINE, seconds=5)
+
+
+async def test_a_session_somebody_else_holds_is_left_alone_until_it_is_free(
+    machine: Machine,
+) -> None:
+    company = machine.add()
+
+    async with machine.running() as desk:
+        with holding(machine.files(company).lock) as ours:
+            assert ours
+            await asyncio.sleep(0.3)
+            assert machine.connector.made == {}
+        await desk.reaches(company, Reason.ONLINE)
+
+
+async def test_a_company_of_another_host_is_left_alone(machine: Machine) -> None:
+    machine.desk.leased = False
+    machine.add()
+
+    async with machine.running():
+        await asyncio.sleep(0.3)
+
+    assert machine.connector.made == {}
+
+
+async def test_a_lost_lease_ends_the_session_at_once(machine: Machine) -> None:
+    company = machine.add()
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.ONLINE)
+        desk.leased = False
+        await asyncio.wait_for(machine.connection(company).stopped.wait(), 5)
+        await desk.until(lambda: ("released", (company, 5)) in desk.happened)
+
+    assert ("detached", company) in desk.happened
+
+
+async def test_a_company_no_longer_wanted_is_stopped(machine: Machine) -> None:
+    company = machine.add()
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.ONLINE)
+        desk.companies.clear()
+        await asyncio.wait_for(machine.connection(company).stopped.wait(), 5)
+
+
+async def test_without_a_way_to_whatsapp_it_says_so_and_connects_when_there_is_one(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    company = machine.add()
+    machine.connector.why = "web.whatsapp.com: no route"
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.UNREACHABLE)
+        assert machine.connector.made == {}
+        machine.connector.why = None
+        await desk.reaches(company, Reason.ONLINE)
+
+    assert sum("cannot be reached" in line for line in caplog.messages) == 1
+
+
+async def test_a_session_that_ends_by_itself_starts_again(machine: Machine) -> None:
+    company = machine.add()
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.ONLINE)
+        machine.connection(company).observer.on_end("required field not set")
+        await desk.reaches(company, Reason.FAULT)
+        await desk.reaches(company, Reason.ONLINE)
+
+    assert len(machine.connector.made[company]) == 2
+    assert machine.connector.made[company][0].stopped.is_set()
+
+
+async def test_a_phone_that_logs_out_rests_until_it_is_paired_again(machine: Machine) -> None:
+    company = machine.add()
+    file = SessionFile(machine.files(company).session)
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.ONLINE)
+        file.unpair()
+        machine.connection(company).observer.on_event(6, b"\x08\x00\x10\x02")
+        await desk.reaches(company, Reason.LOGGED_OUT)
+        await asyncio.sleep(0.3)
+        assert desk.states[company][-1] is Reason.LOGGED_OUT
+        assert len(machine.connector.made[company]) == 1
+        with holding(machine.files(company).lock) as free:
+            assert free
+        machine.pair(company)
+        await desk.reaches(company, Reason.ONLINE)
+
+
+async def test_an_outdated_client_is_not_started_over_and_over(machine: Machine) -> None:
+    company = machine.add()
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.ONLINE)
+        machine.connection(company).observer.on_event(10, b"")
+        await desk.reaches(company, Reason.OUTDATED)
+        await asyncio.sleep(0.5)
+
+    assert len(machine.connector.made[company]) == 1
+
+
+async def test_a_missing_library_is_a_state_and_nothing_more(machine: Machine) -> None:
+    machine.connector.missing = True
+    company = machine.add()
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.LIBRARY_MISSING)
+        await asyncio.sleep(0.3)
+
+    assert desk.states[company].count(Reason.LIBRARY_MISSING) == 1
+
+
+async def test_one_number_serves_one_company(machine: Machine) -> None:
+    first = machine.add()
+
+    async with machine.running() as desk:
+        await desk.reaches(first, Reason.ONLINE)
+        second = machine.add()
+        await desk.reaches(second, Reason.NUMBER_IN_USE)
+
+    assert second not in machine.connector.made
+
+
+async def test_a_company_that_fails_leaves_the_others_running(machine: Machine) -> None:
+    broken, healthy = machine.add("521"), machine.add("522")
+    machine.desk.refuses.add(broken)
+
+    async with machine.running() as desk:
+        await desk.reaches(healthy, Reason.ONLINE)
+        await desk.reaches(broken, Reason.FAULT)
+
+
+async def test_a_stop_is_quick_and_in_order(machine: Machine) -> None:
+    companies = [machine.add(f"52{i}") for i in range(5)]
+
+    async with machine.running() as desk:
+        for company in companies:
+            await desk.reaches(company, Reason.ONLINE)
+        began = time.monotonic()
+
+    assert time.monotonic() - began < 3
+    assert all(machine.connection(company).stopped.is_set() for company in companies)
+    assert all(desk.states[company][-1] is Reason.STOPPED for company in companies)
+    assert machine.connector.closed
+    assert sum(what == "detached" for what, _ in desk.happened) == 5
+
+
+async def test_a_state_reaches_its_store_when_the_store_comes_back(machine: Machine) -> None:
+    company = machine.add(number=None)
+    machine.desk.down = True
+
+    async with machine.running() as desk:
+        await asyncio.sleep(0.5)
+        assert desk.states == {}
+        desk.down = False
+        await desk.reaches(company, Reason.NEVER_PAIRED)
+
+
+async def test_messages_wait_for_intake_in_order_and_none_is_lost_by_a_restart(
+    machine: Machine, make_event: MakeEvent
+) -> None:
+    company = machine.add()
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.ONLINE)
+        desk.down = True
+        on_event = machine.connection(company).observer.on_event
+        for i in range(3):
+            await asyncio.to_thread(on_event, 17, make_event(f"antes {i}", ID=f"A{i}"))
+        await asyncio.sleep(0.2)
+        assert desk.messages == []
+    desk.down = False
+
+    async with machine.running() as desk:
+        await desk.until(lambda: len(desk.messages) == 3)
+        await desk.reaches(company, Reason.ONLINE)
+        on_event = machine.connection(company).observer.on_event
+        await asyncio.to_thread(on_event, 17, make_event("después", ID="B"))
+        await desk.until(lambda: len(desk.messages) == 4)
+        texts = [message.text for message in desk.messages]
+
+    assert texts == ["antes 0", "antes 1", "antes 2", "después"]
+    async with machine.running() as desk:
+        await asyncio.sleep(0.3)
+    assert len(desk.messages) == 4
+
+
+async def test_files_with_keys_are_nobody_elses_to_read(machine: Machine) -> None:
+    files = machine.files(machine.add())
+
+    assert files.session.parent.stat().st_mode & 0o077 == 0
+    assert files.note.stat().st_mode & 0o077 == 0
+    assert set(json.loads(files.note.read_text())) == {"jid", "lid", "platform", "paired_at"}
+
+
+async def test_a_session_file_that_is_no_database_is_a_fault_of_that_company_alone(
+    machine: Machine,
+) -> None:
+    broken, healthy = machine.add("521"), machine.add("522")
+    machine.files(broken).session.write_bytes(b"no database " * 100)
+
+    async with machine.running() as desk:
+        await desk.reaches(healthy, Reason.ONLINE)
+        await desk.reaches(broken, Reason.FAULT)

@@ -1,0 +1,140 @@
+"""A client without WhatsApp: connections a test drives, and session files as the client writes."""
+
+import asyncio
+import hashlib
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from uuid import UUID
+
+from bot.whatsapp.client import Observer
+from bot.whatsapp.library import LibraryMissing, Protos, read_protos
+from bot.whatsapp.session import Connection
+from bot.wire import NotSent
+from models.errors import LyroxError
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS whatsmeow_device (jid TEXT PRIMARY KEY, lid TEXT, platform TEXT);
+CREATE TABLE IF NOT EXISTS whatsmeow_lid_map (lid TEXT PRIMARY KEY, pn TEXT UNIQUE);
+CREATE TABLE IF NOT EXISTS whatsmeow_sessions (their_id TEXT PRIMARY KEY, session BLOB);
+CREATE TABLE IF NOT EXISTS whatsmeow_message_secrets (
+    chat_jid TEXT, message_id TEXT PRIMARY KEY, key BLOB);
+"""
+
+
+class SessionFile:
+    """The few rows of the client's file that we read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.executescript(_TABLES)
+
+    def pair(self, number: str = "5215512345678", *, lid: str = "111222333444555") -> None:
+        """A phone was paired."""
+        row = (f"{number}:1@s.whatsapp.net", f"{lid}:1@lid", "android")
+        self._write("INSERT INTO whatsmeow_device VALUES (?, ?, ?)", *row)
+
+    def unpair(self) -> None:
+        """The phone logged the device out."""
+        self._write("DELETE FROM whatsmeow_device")
+
+    def know(self, lid: str, number: str) -> None:
+        """A hidden address belongs to a number."""
+        self._write("INSERT OR REPLACE INTO whatsmeow_lid_map VALUES (?, ?)", lid, number)
+
+    def turn_ratchet(self, their_id: str) -> None:
+        """A message went to or came from a device."""
+        state = os.urandom(16)
+        self._write("INSERT OR REPLACE INTO whatsmeow_sessions VALUES (?, ?)", their_id, state)
+
+    def write_secret(self, chat: str, wa_id: str, secret: bytes) -> None:
+        """A message is about to leave."""
+        statement = "INSERT INTO whatsmeow_message_secrets VALUES (?, ?, ?)"
+        self._write(statement, chat, wa_id, secret)
+
+    def _write(self, statement: str, *values: object) -> None:
+        with closing(sqlite3.connect(self._path)) as connection:
+            connection.execute(statement, values)
+            connection.commit()
+
+
+class FakeConnection:
+    """One connection; ``failures`` are raised one a send."""
+
+    def __init__(self, observer: Observer, session: Path, *, connects: bool = True) -> None:
+        self.observer = observer
+        self.connects = connects
+        self.started = False
+        self.stopped = asyncio.Event()
+        self.sent: list[tuple[str, str]] = []
+        self.typed: list[str] = []
+        self.failures: list[LyroxError] = []
+        self.arrives_anyway = False
+        self._session = session
+
+    async def start(self) -> None:
+        """Registered at once, connected at once unless told otherwise."""
+        self.started = True
+        self.observer.on_event(0, b"")
+        if self.connects:
+            self.observer.on_event(3, b"")
+
+    async def stop(self) -> None:
+        """Over."""
+        self.stopped.set()
+
+    async def send(self, chat: str, text: str, secret: bytes) -> str:
+        """Write what the client writes before the wire, then send."""
+        failure = self.failures.pop(0) if self.failures else None
+        if isinstance(failure, NotSent) or (failure is not None and not self.arrives_anyway):
+            raise failure
+        wa_id = "3EB0" + hashlib.sha256(secret).hexdigest()[:18].upper()
+        file = SessionFile(self._session)
+        file.write_secret(chat, wa_id, secret)
+        file.turn_ratchet(f"{chat.partition('@')[0]}:0")
+        self.sent.append((chat, text))
+        if failure is not None:
+            raise failure
+        return wa_id
+
+    async def typing(self, chat: str, on: bool) -> None:
+        """Shown, unless a failure waits."""
+        if self.failures:
+            raise self.failures.pop(0)
+        if on:
+            self.typed.append(chat)
+
+
+class FakeConnector:
+    """Makes such connections; ``missing`` and ``why`` are what is wrong with the machine."""
+
+    def __init__(self) -> None:
+        self.made: dict[UUID, list[FakeConnection]] = {}
+        self.connects = True
+        self.missing = False
+        self.why: str | None = None
+        self.closed = False
+
+    async def load(self) -> Protos:
+        """The messages, without the library."""
+        if self.missing:
+            raise LibraryMissing("neonize is not installed")
+        return read_protos()
+
+    def connect(self, company_id: UUID, session: Path, observer: Observer) -> Connection:
+        """One more connection of the company."""
+        connection = FakeConnection(observer, session, connects=self.connects)
+        self.made.setdefault(company_id, []).append(connection)
+        return connection
+
+    async def unreachable(self) -> str | None:
+        """As told."""
+        return self.why
+
+    def close(self) -> None:
+        """Nothing to give back."""
+        self.closed = True
