@@ -48,10 +48,8 @@ class Intake:
     async def accept(self, message: InboundMessage) -> None:
         """Keep *message* and start what follows from it. Raises RetryLater when it is not kept."""
         message = replace(message, text=clean(message.text), name=_short(message.name))
-        kept, counted = await asyncio.gather(self._keep(message), self._count(message))
-        self._metrics.accepted(kept.verdict)
+        kept, counted = await self._keep_and_count(message)
         if kept.inbox_id is None:
-            await self._limit.uncount(message.company_id, message.phone, counted)
             return
         line = Line(message.wa_id, message.sent_at, message.sender, message.text)
         self._memory.remember("inbox", kept.inbox_id, message.company_id, kept.customer, line)
@@ -65,12 +63,24 @@ class Intake:
         else:
             self._lanes.wake((message.company_id, kept.customer.id), message.wa_id)
 
+    async def _keep_and_count(self, message: InboundMessage) -> tuple[Accepted, Counted]:
+        """Both at once, to save a wait; what is not kept now, or was before, is counted back."""
+        counting = asyncio.ensure_future(self._count(message))
+        kept: Accepted | None = None
+        try:
+            kept = await self._keep(message)
+            self._metrics.accepted(kept.verdict)
+        finally:
+            counted = await counting
+            if kept is None or kept.inbox_id is None:
+                await self._limit.uncount(message.company_id, message.phone, counted)
+        return kept, counted
+
     async def _keep(self, message: InboundMessage) -> Accepted:
         reason = "too old when it arrived" if message.stale else None
         return await self._ledger.accept(message, reason=reason, pause_seconds=self._pause_seconds)
 
     async def _count(self, message: InboundMessage) -> Counted:
-        """Counted beside storing, to save a round trip; a duplicate is counted back."""
         if message.sender is Sender.OWNER or message.stale:
             return Counted.NOT_COUNTED
         return await self._limit.count(

@@ -10,7 +10,8 @@ from uuid import UUID
 from bot.background import Background
 from bot.config import Settings
 from bot.context_cache import ContextCache
-from bot.delivery import Delivery, Pace
+from bot.courier import Pace
+from bot.delivery import Delivery
 from bot.hosts import Heart, Host
 from bot.intake import Intake
 from bot.lanes import Chat, Lanes, Slots

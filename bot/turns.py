@@ -66,17 +66,24 @@ class Turns:
         self._notify = notify
 
     async def run(self, chat: Chat) -> None:
-        """Run the turn that waits in *chat*, if there is one and nobody else has it."""
-        claim, loaded = await asyncio.gather(
-            self._ledger.claim(*chat, self._host), self._cache.load(*chat)
-        )
-        if claim.turn is None:
-            self._metrics.turn(claim.outcome, "none")
-            return
-        turn = claim.turn
+        """Run the turn that waits in *chat*, if there is one and nobody else has it.
+
+        What PostgreSQL cannot take now stays open, and the sweep brings it back.
+        """
         try:
-            turn = await self._with_history(turn, claim, loaded)
-            await self._answer(turn)
+            claim, loaded = await asyncio.gather(
+                self._ledger.claim(*chat, self._host), self._cache.load(*chat)
+            )
+            if claim.turn is None:
+                self._metrics.turn(claim.outcome, "none")
+            else:
+                await self._run(claim.turn, claim, loaded)
+        except RetryLater as error:
+            log.warning("turn is left to the sweep", extra={"why": str(error)})
+
+    async def _run(self, turn: Turn, claim: Claim, loaded: tuple[Line, ...] | Miss) -> None:
+        try:
+            await self._answer(await self._with_history(turn, claim, loaded))
         except RetryLater as error:
             await self._later(turn, str(error))
         except GiveUp as error:

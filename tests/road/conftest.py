@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -18,6 +18,8 @@ from bot.metrics import Metrics
 from bot.road import Ring, Road, open_road
 from bot.stores import Stores, Urls, open_stores
 from handlers import Handler, build, load_prompts
+from models.database import Database
+from models.errors import RetryLater
 from models.values import InboundMessage, Reply, Silence, Turn
 from tests.builders import admin, make_company
 from tests.fakes.wire import FakeWire
@@ -55,11 +57,38 @@ class Echo:
 
 
 @dataclass
+class Unsteady:
+    """A database that loses its connection, and lets a test act, around chosen steps."""
+
+    database: Database
+    before: dict[str, Callable[[], None]] = field(default_factory=dict)
+    lost_before: list[str] = field(default_factory=list)
+    lost_after: list[str] = field(default_factory=list)
+
+    async def call(self, function: str, *args: object) -> Any:
+        if act := self.before.get(function):
+            act()
+        self._lose(function, self.lost_before)
+        row = await self.database.call(function, *args)
+        self._lose(function, self.lost_after)
+        return row
+
+    async def rows(self, function: str, *args: object) -> Any:
+        return await self.database.rows(function, *args)
+
+    def _lose(self, function: str, planned: list[str]) -> None:
+        if function in planned:
+            planned.remove(function)
+            raise RetryLater(f"connection lost around {function}")
+
+
+@dataclass
 class Scene:
     """A company on an open road, its customers' phones, and a look into PostgreSQL."""
 
     road: Road
     stores: Stores
+    database: Unsteady
     wire: FakeWire
     company: UUID
     look: asyncpg.Connection
@@ -132,7 +161,7 @@ def open_scene(
             open_model(settings.llm, prompts, secrets=lambda _: None) as model,
             open_road(
                 settings,
-                stores,
+                replace(stores, database=cast("Database", unsteady := Unsteady(stores.database))),
                 handlers or build(model, prompts, settings.conversation.pause_minutes),
                 phrases=prompts.say("es"),
                 host=Host(host_id, "test", 0, "daemon"),
@@ -146,7 +175,7 @@ def open_scene(
                 await road.delivery.attach(wire, fence or 0)
             marking = asyncio.ensure_future(road.memory.run())
             try:
-                yield Scene(road, stores, wire, company, look)
+                yield Scene(road, stores, unsteady, wire, company, look)
             finally:
                 marking.cancel()
 

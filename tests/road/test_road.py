@@ -263,13 +263,7 @@ async def test_the_owner_typing_during_the_last_look_still_stops_the_part(
 ) -> None:
     async with open_scene(handlers=[Echo()]) as scene:
         sent, wire = message(scene.company), scene.wire
-        hash_of = wire.sessions_hash
-
-        async def type_meanwhile(chat: str) -> str | None:
-            wire.owner_types(chat, durable=True)
-            return await hash_of(chat)
-
-        wire.sessions_hash = type_meanwhile  # type: ignore[method-assign]
+        scene.database.before["road_sending"] = lambda: wire.owner_types(sent.chat)
         await scene.receive(sent)
 
         async def stopped() -> bool:
@@ -279,6 +273,49 @@ async def test_the_owner_typing_during_the_last_look_still_stops_the_part(
 
     assert wire.texts() == []
     assert await scene.rows("turns") == ["silent"]
+
+
+async def test_a_message_that_was_not_kept_is_not_counted(open_scene: OpenScene) -> None:
+    async with open_scene(handlers=[Echo()], limits={"messages_per_minute": 1}) as scene:
+        sent = message(scene.company, "hola")
+        scene.database.lost_before += ["road_accept"] * 3
+        for _ in range(3):
+            with pytest.raises(RetryLater):
+                await scene.receive(sent)
+        await scene.receive(sent)
+
+        assert await scene.arrived(1) == ["oí: hola"]
+
+
+@pytest.mark.parametrize(
+    "step", ["road_claim", "road_answer", "road_sending", "road_sent", "desk_remembered"]
+)
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_connection_lost_around_any_step_costs_nothing(
+    open_scene: OpenScene, step: str, when: str
+) -> None:
+    async with open_scene(handlers=[Echo()]) as scene:
+        lost = scene.database.lost_before if when == "before" else scene.database.lost_after
+        lost.append(step)
+        await scene.receive(message(scene.company, "hola"))
+
+        async def over() -> bool:
+            await scene.look.execute("UPDATE turns SET claimed_at = now() - interval '1 minute'")
+            await scene.look.execute("UPDATE turns SET due_at = now() WHERE due_at IS NOT NULL")
+            await scene.road.sweeper.sweep(0)
+            scene.road.memory.remember_all(await scene.road.desk.unremembered(age_seconds=0))
+            return await scene.rows("outbox", "state || kind || remembered::text") in (
+                ["sentreplytrue"],
+                ["sentnoticetrue", "sentreplytrue"],
+            ) and await scene.rows("inbox", "state || remembered::text") == ["answeredtrue"]
+
+        await scene.until(over)
+        customer = await scene.look.fetchval("SELECT id FROM customers")
+        lines = await scene.stores.conversations.last(scene.company, customer)
+
+    assert scene.wire.texts().count("oí: hola") == 1
+    assert not lost
+    assert [line.text for line in lines].count("oí: hola") == 1
 
 
 async def test_a_part_that_did_not_leave_is_sent_once_later(open_scene: OpenScene) -> None:

@@ -1,0 +1,239 @@
+"""One wire's parts: typing, pace, the last look, send, mark, remember; settlement after a crash."""
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import UUID
+
+from bot.background import Background
+from bot.lanes import Lanes
+from bot.memory import Memory
+from bot.metrics import Metrics
+from bot.wire import NotSent, Outgoing, Unconfirmed, Unsettled, Wire
+from models.errors import GiveUp, RetryLater
+from models.ledger import Ledger, Part
+from models.values import Channel, Line, Sender
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+INSIST_SECONDS = 0.5
+SECRET_BYTES = 32
+"""``messageContextInfo.messageSecret`` is 32 random bytes in WhatsApp's own clients."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a bubble takes to "type": seconds a character, and at most."""
+
+    per_character: float
+    longest: float
+
+    def seconds(self, text: str) -> float:
+        """The time a person would seem to need for *text*."""
+        return min(self.longest, self.per_character * len(text))
+
+
+class Courier:
+    """Carries one wire's parts: a chat's in order, one at a time into the wire, chats in parallel.
+
+    *chat* confines it to one chat (a terminal); *fence* proves that the session is still ours.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        ledger: Ledger,
+        memory: Memory,
+        lanes: Lanes,
+        background: Background,
+        metrics: Metrics,
+        *,
+        host: UUID,
+        fence: int,
+        pace: Pace,
+        chat: str | None,
+    ) -> None:
+        self.wire = wire
+        self._ledger = ledger
+        self._memory = memory
+        self._lanes = lanes
+        self._background = background
+        self._metrics = metrics
+        self._host = host
+        self._fence = fence
+        self._pace = pace
+        self._chat = chat
+        self._one_in_flight = asyncio.Lock()
+        self._queues: dict[UUID, deque[Part]] = {}
+        self._held: set[int] = set()
+        self._closed = False
+
+    async def settle(self) -> None:
+        """Decide every send whose end nobody saw, before anything new leaves."""
+        company, channel = self.wire.company_id, self.wire.channel
+        fence = self._fence if channel is Channel.WHATSAPP else None
+        rows = await self._ledger.unsettled(company, channel, self._chat, fence)
+        if not rows:
+            return
+        questions = [
+            Unsettled(row["id"], row["chat"], bytes.fromhex(row["secret"]), row["sessions_hash"])
+            for row in rows
+        ]
+        for found in await self.wire.settle(questions):
+            log.info("send settled", extra={"outbox": found.outbox_id, "sent": found.sent})
+            self._metrics.settled(sent=found.sent)
+            if found.sent:
+                await self._ledger.sent(company, found.outbox_id, found.wa_id, confirmed=False)
+            else:
+                await self._unsent(found.outbox_id, "it never left")
+
+    async def fetch(self) -> None:
+        """Look into the outbox for parts that nobody offered."""
+        if self._closed or not self.wire.connected:
+            return
+        with suppress(RetryLater):
+            parts = await self._ledger.ready(self.wire.company_id, self.wire.channel, self._chat)
+            self.offer(parts)
+
+    def offer(self, parts: Sequence[Part]) -> None:
+        """Take *parts* for delivery; those already held are left alone."""
+        if self._closed or not self.wire.connected:
+            return
+        for part in parts:
+            if part.id in self._held:
+                continue
+            if self._chat is not None and part.chat != self._chat:
+                continue
+            self._held.add(part.id)
+            queue = self._queues.get(part.customer.id)
+            if queue is not None:
+                queue.append(part)
+                continue
+            self._queues[part.customer.id] = deque([part])
+            self._background.start(self._carry(part.customer.id), name="deliver")
+
+    async def close(self) -> None:
+        """Begin nothing more; returns when nothing is about to be handed to the wire."""
+        self._closed = True
+        async with self._one_in_flight:
+            return
+
+    async def _carry(self, customer: UUID) -> None:
+        queue = self._queues[customer]
+        try:
+            while queue and not self._closed:
+                await self._deliver(queue[0])
+                self._held.discard(queue.popleft().id)
+        except RetryLater as error:
+            log.warning("delivery waits", extra={"why": str(error)})
+        finally:
+            # What is left stays `ready` in the ledger; the sweeper brings it back.
+            self._held.difference_update(part.id for part in queue)
+            del self._queues[customer]
+
+    async def _deliver(self, part: Part) -> None:
+        pause = self._pace.seconds(part.text)
+        if pause:
+            await self.wire.typing(part.chat, on=True)
+            await asyncio.sleep(pause)
+        async with self._one_in_flight:
+            if self._closed:
+                raise RetryLater("this wire is not ours any more")
+            wa_id, confirmed = await self._send(part)
+        if not confirmed and wa_id is None:
+            return
+        line_id = wa_id or f"outbox-{part.id}"
+        line = Line(line_id, datetime.now(UTC), Sender.AGENT, part.text, part.ai)
+        self._memory.remember("outbox", part.id, part.company_id, part.customer, line)
+        more = await self._insist(
+            lambda: self._ledger.sent(part.company_id, part.id, wa_id, confirmed=confirmed)
+        )
+        self._metrics.sent(part.kind)
+        if more and part.id == self._last_of(part.customer.id):
+            self._lanes.ring_now((part.company_id, part.customer.id), line_id)
+
+    def _last_of(self, customer: UUID) -> int:
+        return self._queues[customer][-1].id
+
+    async def _send(self, part: Part) -> tuple[str | None, bool]:
+        """The id it left under and whether that is certain; (None, False): it did not leave."""
+        secret = secrets.token_bytes(SECRET_BYTES)
+        sessions_hash = await self.wire.sessions_hash(part.chat)
+        outcome = await self._last_look(part, secret, sessions_hash)
+        if outcome != "go":
+            self._metrics.unsent(outcome)
+            await self.wire.typing(part.chat, on=False)
+            return None, False
+        try:
+            return await self.wire.send(Outgoing(part.chat, part.text, secret)), True
+        except NotSent as error:
+            await self._unsent(part.id, str(error))
+            raise RetryLater(str(error)) from error
+        except GiveUp as error:
+            await self._unsent(part.id, str(error), give_up=True)
+            return None, False
+        except Unconfirmed:
+            return await self._find_out(part, secret, sessions_hash)
+
+    async def _last_look(self, part: Part, secret: bytes, sessions_hash: str | None) -> str:
+        """Whether this part may leave now: go, stopped or gone.
+
+        Between the answer "go" and the call into the wire nothing is awaited.
+        """
+        hand = self.wire.owner_hand(part.chat)
+        outcome = "stopped"
+        if not hand.pending:
+            outcome = await self._begin_sending(part, secret, sessions_hash)
+        if hand.pending or (outcome == "go" and self.wire.owner_hand(part.chat) != hand):
+            await self._insist(lambda: self._ledger.stop(part.company_id, part.id, "paused: owner"))
+            return "stopped"
+        return outcome
+
+    async def _begin_sending(self, part: Part, secret: bytes, sessions_hash: str | None) -> str:
+        try:
+            return await self._ledger.sending(
+                part,
+                host=self._host,
+                fence=self._fence,
+                secret=secret,
+                sessions_hash=sessions_hash,
+            )
+        except RetryLater:
+            # It may have been committed all the same; nothing has left yet.
+            await self._unsent(part.id, "the ledger did not answer")
+            raise
+
+    async def _find_out(
+        self, part: Part, secret: bytes, sessions_hash: str | None
+    ) -> tuple[str | None, bool]:
+        question = Unsettled(part.id, part.chat, secret, sessions_hash)
+        found = (await self.wire.settle([question]))[0]
+        self._metrics.settled(sent=found.sent)
+        if found.sent:
+            return found.wa_id or f"outbox-{part.id}", False
+        await self._unsent(part.id, "it never left")
+        raise RetryLater("a send failed before it left")
+
+    async def _unsent(self, outbox_id: int, reason: str, *, give_up: bool = False) -> None:
+        self._metrics.unsent("failed" if give_up else "not_sent")
+        company = self.wire.company_id
+        await self._insist(
+            lambda: self._ledger.unsent(company, outbox_id, give_up=give_up, reason=reason[:200])
+        )
+
+    async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Only this process knows how a send ended: the ledger is told until it has heard."""
+        while True:
+            try:
+                return await write()
+            except RetryLater as error:
+                log.warning("the end of a send is not recorded yet", extra={"why": str(error)})
+                await asyncio.sleep(INSIST_SECONDS)
