@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from bot.cli.arguments import Arguments
@@ -23,17 +24,22 @@ def pair(arguments: Arguments) -> int:
     return asyncio.run(_pair(settings, arguments.company, as_json=arguments.json))
 
 
-async def _pair(settings: Settings, words: str, *, as_json: bool) -> int:
+async def follow(events: AsyncIterator[PairEvent], slug: str, *, as_json: bool) -> Exit:
+    """Show each event; the last one decides."""
+    show = _tell if as_json else _draw
+    async for event in events:
+        if not show(event, slug):
+            return Exit.NOT_READY
+        if event.event == "paired":
+            return Exit.DONE
+    return Exit.NOT_READY
+
+
+async def _pair(settings: Settings, words: str, *, as_json: bool) -> Exit:
     async with open_database(settings):
         company = await find_company(words)
-    show = _tell if as_json else _draw
     async with aclosing(pair_company(company.id, settings)) as events:
-        async for event in events:
-            if not show(event, company.slug):
-                return Exit.NOT_READY
-            if event.event == "paired":
-                return Exit.DONE
-    return Exit.NOT_READY
+        return await follow(events, company.slug, as_json=as_json)
 
 
 def _tell(event: PairEvent, slug: str) -> bool:

@@ -1,0 +1,89 @@
+"""Errors become exit codes and sentences in one place."""
+
+import subprocess
+import sys
+from typing import NoReturn
+
+import pytest
+
+from bot.cli.exits import guarded
+from models.errors import (
+    BadInput,
+    CompanyScopeMissing,
+    GiveUp,
+    RetryLater,
+    StartupRefused,
+    Unavailable,
+)
+
+
+def ending(error: BaseException) -> int:
+    def command() -> NoReturn:
+        raise error
+
+    return guarded(command)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (BadInput("there is no company 'x'"), 2),
+        (Unavailable("PostgreSQL does not answer"), 75),
+        (RetryLater("Redis does not answer"), 75),
+        (StartupRefused("the database is newer"), 78),
+    ],
+)
+def test_an_error_of_ours_is_one_sentence_and_its_code(
+    error: Exception, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ending(error) == code
+    assert capsys.readouterr().err == f"lyrox: {error}\n"
+
+
+@pytest.mark.parametrize("error", [ValueError("oops"), GiveUp("oops"), CompanyScopeMissing("oops")])
+def test_anything_else_is_a_crash_with_its_trace(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ending(error) == 70
+    told = capsys.readouterr().err
+    assert "Traceback" in told
+    assert told.splitlines()[-1].startswith("lyrox: crashed")
+
+
+def test_a_refusal_inside_a_task_group_is_still_one_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    group = ExceptionGroup("tasks", [ExceptionGroup("inner", [StartupRefused("no prompts")])])
+
+    assert ending(group) == 78
+    assert capsys.readouterr().err == "lyrox: no prompts\n"
+
+
+def test_a_refusal_beside_an_outage_does_not_look_like_something_that_passes() -> None:
+    assert ending(ExceptionGroup("tasks", [Unavailable("a"), StartupRefused("b")])) == 78
+
+
+def test_a_refusal_beside_a_defect_is_a_crash() -> None:
+    assert ending(ExceptionGroup("tasks", [StartupRefused("a"), ValueError("b")])) == 70
+
+
+def test_ctrl_c_ends_without_a_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ending(KeyboardInterrupt()) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_a_reader_that_goes_away_early_causes_no_noise() -> None:
+    program = (
+        "import sys; from bot.cli.exits import guarded;"
+        " sys.exit(guarded(lambda: [print('x' * 80) for _ in range(9999)] and 0))"
+    )
+    writer = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with writer:
+        assert writer.stdout
+        assert writer.stderr
+        writer.stdout.close()
+        noise = writer.stderr.read()
+
+    assert (writer.returncode, noise) == (141, b"")
