@@ -104,6 +104,8 @@ class Mongod:
         # Smaller journal files: 65 MB of disk instead of 301. Compressors: CVE-2025-14847.
         words += ["--wiredTigerEngineConfigString", "log=(file_max=64MB,prealloc=false)"]
         words += ["--networkMessageCompressors", "disabled"]
+        # Its JavaScript engine needs memory that is writable and executable; the unit forbids that.
+        words += ["--noscripting"]
         words += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
         return Command((self._bin, *words), cwd=self._data, env=self._environment)
 
