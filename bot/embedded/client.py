@@ -183,7 +183,8 @@ def services(
     """``with services("var/stores", ["postgres"]) as uris``: private servers under *root*.
 
     Works with ``async with`` too. *uris* holds one URL for each name, and ``admin`` beside
-    ``postgres``; servers that run already are shared. *fast* gives up durability (tests).
+    ``postgres``; servers that run already are shared, as they are. *fast* gives up durability
+    for tests. *progress* hears each long step, from another thread under ``async with``.
     Raises StartupRefused or Unavailable with one sentence.
     """
     return Services(Path(root).absolute(), names, fast=fast, progress=progress)

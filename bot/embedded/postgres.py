@@ -88,7 +88,8 @@ class Postgres:
         self._must(lock, self._command("initdb", "-D", draft, *self._initdb_options()))
         single = self._command("postgres", "--single", "-D", draft, "-c", "fsync=off", "postgres")
         self._must(lock, single, text=_SETUP)
-        self._must(lock, self._command("initdb", "--sync-only", "-D", draft))
+        if not self._fast:
+            self._must(lock, self._command("initdb", "--sync-only", "-D", draft))
         draft.rename(self._data)
 
     def _initdb_options(self) -> list[str]:

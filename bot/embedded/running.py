@@ -10,7 +10,7 @@ from typing import IO
 
 from bot.embedded.place import Place, locked, try_lock, write_pid
 from bot.embedded.servers import Server, Tell
-from models.errors import Unavailable
+from models.errors import LyroxError, Unavailable
 
 log = logging.getLogger(__name__)
 START_SECONDS, STOP_SECONDS = 60.0, 20.0
@@ -53,9 +53,12 @@ class Running:
             return
         self._crashes += 1
         self._not_before = time.monotonic() + min(10.0, self._crashes)
+        log.warning("%s has ended: starting it again", self.server.name)
         with lock:
-            log.warning("%s has ended: starting it again", self.server.name)
-            self._spawn(lock, log.info)
+            try:
+                self._spawn(lock, log.info)
+            except (LyroxError, OSError) as error:  # A full disk must not end the other servers.
+                log.warning("%s cannot be started now: %s", self.server.name, error)
 
     def ask_to_stop(self) -> None:
         """Send the signal that ends it in good order."""
@@ -93,12 +96,12 @@ class Running:
         write_pid(lock, self._process.pid)
 
     def _end_orphan(self) -> None:
-        # Linux has told it to stop when its keeper was killed; other systems leave that to us.
-        if sys.platform == "linux" or (lock := try_lock(self._lock)):
-            if sys.platform != "linux" and lock:
-                lock.close()
-            return
-        os.kill(int(self._lock.read_text(encoding="ascii")), self.server.command().stop)
+        if sys.platform == "linux":
+            return  # The kernel told it to stop when its keeper was killed.
+        if lock := try_lock(self._lock):
+            lock.close()
+        else:
+            os.kill(int(self._lock.read_text(encoding="ascii")), self.server.command().stop)
 
     def _last_words(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -38,6 +39,22 @@ try:
 except LyroxError as error:
     print(json.dumps({"error": f"{type(error).__name__}: {error}"}), flush=True)
 """
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PostgreSQL made once, because that takes longest."""
+    made = tmp_path_factory.mktemp("made")
+    with services(made, [POSTGRES], fast=True):
+        pass
+    return made / POSTGRES
+
+
+@pytest.fixture
+def root(tmp_path: Path, cluster: Path) -> Path:
+    """A root whose PostgreSQL is made already."""
+    shutil.copytree(cluster, tmp_path / POSTGRES)
+    return tmp_path
 
 
 class User:
@@ -141,57 +158,57 @@ def test_many_first_starts_at_once_make_one_keeper(tmp_path: Path) -> None:
         process.__exit__(None, None, None)
 
 
-def test_a_killed_user_leaves_no_orphan(tmp_path: Path) -> None:
-    with user(tmp_path) as only:
-        assert not any(has_ended(tmp_path, name) for name in ALL)
+def test_a_killed_user_leaves_no_orphan(root: Path) -> None:
+    with user(root) as only:
+        assert not any(has_ended(root, name) for name in ALL)
 
         only.process.kill()
 
-        assert eventually(lambda: all_have_ended(tmp_path))
+        assert eventually(lambda: all_have_ended(root))
 
 
 async def test_the_last_user_leaves_only_after_the_servers_and_finds_all_data_again(
-    tmp_path: Path,
+    root: Path,
 ) -> None:
-    with services(tmp_path) as uris:
+    with services(root) as uris:
         await ask_postgres(uris[POSTGRES], "CREATE TABLE kept AS SELECT 7 AS value")
         ask_valkey(uris, "SET kept 7")
         with MongoClient[dict[str, Any]](uris[MONGOD]) as mongo:
             mongo.test.kept.insert_one({"value": 7})
-    ended = all_have_ended(tmp_path)
+    ended = all_have_ended(root)
 
-    async with services(tmp_path) as uris:
+    async with services(root) as uris:
         assert await ask_postgres(uris[POSTGRES], "SELECT value FROM kept") == 7
         assert ask_valkey(uris, "GET kept") == "$1\r\n7\r\n"
         with MongoClient[dict[str, Any]](uris[MONGOD]) as mongo:
             assert mongo.test.kept.count_documents({"value": 7}) == 1
 
     assert ended
-    assert all_have_ended(tmp_path)
+    assert all_have_ended(root)
 
 
 def test_a_killed_keeper_takes_its_servers_along_and_the_next_start_is_clean(
-    tmp_path: Path,
+    root: Path,
 ) -> None:
-    with user(tmp_path):
-        os.kill(pid_of(tmp_path, "keeper"), signal.SIGKILL)
+    with user(root):
+        os.kill(pid_of(root, "keeper"), signal.SIGKILL)
 
-        with services(tmp_path, fast=True) as uris:  # At once, while the old ones still flush.
+        with services(root, fast=True) as uris:  # At once, while the old ones still flush.
             answer = ask_valkey(uris, "PING")
 
     assert answer == "+PONG\r\n"
-    assert eventually(lambda: all_have_ended(tmp_path))
+    assert eventually(lambda: all_have_ended(root))
 
 
-async def test_a_killed_server_comes_back(tmp_path: Path) -> None:
-    with services(tmp_path, [POSTGRES, VALKEY], fast=True) as uris:
-        before = {name: pid_of(tmp_path, name) for name in (POSTGRES, VALKEY)}
+async def test_a_killed_server_comes_back(root: Path) -> None:
+    with services(root, [POSTGRES, VALKEY], fast=True) as uris:
+        before = {name: pid_of(root, name) for name in (POSTGRES, VALKEY)}
         for pid in before.values():
             os.kill(pid, signal.SIGKILL)
 
         assert eventually(lambda: ask_valkey(uris, "PING") == "+PONG\r\n")
-        assert eventually(lambda: pid_of(tmp_path, POSTGRES) != before[POSTGRES])
-        assert eventually(lambda: postgres_is_ready(tmp_path))
+        assert eventually(lambda: pid_of(root, POSTGRES) != before[POSTGRES])
+        assert eventually(lambda: postgres_is_ready(root))
         assert await ask_postgres(uris[POSTGRES], "SELECT 7") == 7
 
 
@@ -206,7 +223,8 @@ async def test_only_what_is_wanted_starts_and_a_later_user_gets_the_rest(tmp_pat
         server = pid_of(tmp_path, VALKEY)
 
         with services(tmp_path, [POSTGRES, VALKEY], fast=True) as second:
-            assert await ask_postgres(second[POSTGRES], "SELECT current_user") == "app"
+            sql = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+            assert await ask_postgres(second[POSTGRES], sql) is False
 
         assert pid_of(tmp_path, VALKEY) == server
         assert not (tmp_path / MONGOD).exists()
@@ -229,13 +247,6 @@ async def test_a_long_root_and_odd_letters_work(tmp_path: Path) -> None:
             assert mongo.admin.command("ping")["ok"]
 
 
-async def test_the_app_role_obeys_the_walls(tmp_path: Path) -> None:
-    sql = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
-
-    with services(tmp_path, [POSTGRES], fast=True) as uris:
-        assert await ask_postgres(uris[POSTGRES], sql) is False
-
-
 def test_ctrl_c_reaches_the_user_and_not_the_servers(tmp_path: Path) -> None:
     with user(tmp_path, VALKEY) as only:
         os.killpg(only.process.pid, signal.SIGINT)
@@ -250,16 +261,16 @@ def test_ctrl_c_reaches_the_user_and_not_the_servers(tmp_path: Path) -> None:
 
 
 def test_without_home_and_with_a_shells_postgres_variables_it_works_and_keeps_no_secret(
-    tmp_path: Path,
+    root: Path,
 ) -> None:
     env = {"PATH": os.environ["PATH"], "PGPORT": "1", "PGDATABASE": "x", "LYROX_KEY": "s3cret"}
 
-    with user(tmp_path, POSTGRES, VALKEY, env=env) as only:
-        assert postgres_is_ready(tmp_path)
+    with user(root, POSTGRES, VALKEY, env=env) as only:
+        assert postgres_is_ready(root)
         assert Path(only.uris[POSTGRES].split("host=")[1], ".s.PGSQL.5432").exists()
         if sys.platform == "linux":
             seen = [
-                Path(f"/proc/{pid_of(tmp_path, name)}/environ").read_bytes()
+                Path(f"/proc/{pid_of(root, name)}/environ").read_bytes()
                 for name in ("keeper", VALKEY)
             ]
             assert not any(b"s3cret" in environ for environ in seen)
@@ -278,14 +289,14 @@ async def test_root_really_becomes_nobody_where_the_data_are_nobodys(tmp_path: P
         assert await ask_postgres(uris[POSTGRES], "SELECT 7") == 7
 
 
-async def test_a_pid_file_from_before_a_crash_does_not_stop_the_next_start(tmp_path: Path) -> None:
-    with services(tmp_path, [POSTGRES], fast=True):
-        text = (tmp_path / POSTGRES / "postmaster.pid").read_text()
+async def test_a_pid_file_from_before_a_crash_does_not_stop_the_next_start(root: Path) -> None:
+    with services(root, [POSTGRES], fast=True):
+        text = (root / POSTGRES / "postmaster.pid").read_text()
     lines = text.splitlines()
     stale = "\n".join([str(os.getppid()), *lines[1:]])  # A pid that is alive, and not ours.
-    (tmp_path / POSTGRES / "postmaster.pid").write_text(stale)
+    (root / POSTGRES / "postmaster.pid").write_text(stale)
 
-    with services(tmp_path, [POSTGRES], fast=True) as uris:
+    with services(root, [POSTGRES], fast=True) as uris:
         assert await ask_postgres(uris[POSTGRES], "SELECT 7") == 7
 
 
@@ -311,6 +322,24 @@ def test_a_missing_wheel_is_named_with_its_two_ways_out(find: Callable[[Search],
 
     assert "pip install 'lyrox[embedded]'" in str(refused.value)
     assert "in config.toml to a URL" in str(refused.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux wheels lend libraries")
+def test_mongod_runs_on_libraries_lent_by_a_wheel(tmp_path: Path) -> None:
+    path = Search().lend_libraries(tmp_path / "libraries")
+    again = Search().lend_libraries(tmp_path / "libraries")
+
+    env = {"LD_LIBRARY_PATH": path, "LD_DEBUG": "libs"}
+    ran = subprocess.run([Search().mongod(), "--version"], env=env, capture_output=True, check=True)
+
+    assert path == again
+    assert b"db version" in ran.stdout
+    assert f"calling init: {tmp_path}/libraries/libcurl.so.4".encode() in ran.stderr
+
+
+def test_a_mongod_without_libraries_to_lend_names_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(StartupRefused, match=r"libcurl.so.4 and libssl.so.3: install"):
+        Search(packages=[]).lend_libraries(tmp_path)
 
 
 def test_a_named_program_comes_first_and_a_wheel_before_the_path(tmp_path: Path) -> None:
