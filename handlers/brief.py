@@ -3,7 +3,7 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -51,7 +51,7 @@ class Briefs:
 
     def __init__(self, prompts: Prompts) -> None:
         self._prompts = prompts
-        self._rules = runs(fill(prompts.rules, company=" ", canary=" "), RULE_WORDS)
+        self._rules = runs(_words(fill(prompts.rules, company=" ", canary=" ")), RULE_WORDS)
         self._openings: dict[CompanyCard, Opening] = {}
 
     def opening(self, company: CompanyCard) -> Opening:
@@ -100,7 +100,9 @@ class Briefs:
             hash=_short_hash(f"{rules}\n\n{own}"),
             canary=canary,
             rules=self._rules,
-            owner=runs(house_rules, OWNER_WORDS) | runs(personality, OWNER_WORDS),
+            owner=frozenset().union(
+                *(runs(_words(text), OWNER_WORDS) for text in (house_rules, personality))
+            ),
             owner_text=without_accents(bare(owner_text)),
             owner_mails=mails(owner_text),
             described=sums(without_accents(bare(described))),
@@ -125,12 +127,14 @@ class Briefs:
             yield fill(self._prompts.notes.attachments, kinds=", ".join(kinds))
 
 
-def runs(text: str, length: int) -> frozenset[str]:
-    """Every run of *length* words in *text*, as the guard compares them."""
-    said = words(text).split()
-    return frozenset(
-        " ".join(said[start : start + length]) for start in range(len(said) - length + 1)
-    )
+def runs(said: Sequence[str], length: int) -> frozenset[str]:
+    """Every run of *length* words in *said*, as the guard compares them."""
+    starts = range(len(said) - length + 1)
+    return frozenset(" ".join(said[start : start + length]) for start in starts)
+
+
+def _words(text: str) -> list[str]:
+    return words(text).split()
 
 
 def _catalogue_line(product: ProductCard) -> str:

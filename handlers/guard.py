@@ -7,7 +7,7 @@ from handlers.answer import Action, Answer
 from handlers.brief import OWNER_WORDS, RULE_WORDS, Opening, runs
 from handlers.links import without_links
 from handlers.money import unknown_discount, unknown_price, without_accents
-from models.text import bare, cut, squeeze, visible
+from models.text import bare, cut, squeeze, visible, words
 from models.values import CompanyCard, ProductCard, Stage
 
 TEXT_CHARACTERS = 1_500
@@ -70,9 +70,10 @@ def _unlinked(raw: str, opening: Opening) -> str:
 def _leaks(raw: str, opening: Opening) -> bool:
     if opening.canary in bare(raw).casefold():
         return True
+    said = words(raw).split()
     return not (
-        opening.rules.isdisjoint(runs(raw, RULE_WORDS))
-        and opening.owner.isdisjoint(runs(raw, OWNER_WORDS))
+        opening.rules.isdisjoint(runs(said, RULE_WORDS))
+        and (not opening.owner or opening.owner.isdisjoint(runs(said, OWNER_WORDS)))
     )
 
 

@@ -23,6 +23,7 @@ _LINK = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_HINT = re.compile(r"//|@|\.[^\W\d]|\d\.\d+\.\d")
 _LEFTOVER = re.compile(r"\[([^\]]*)\]\(\s*\)|<\s*>|\(\s*\)|\[\s*\]")
 _MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 
@@ -39,7 +40,7 @@ def without_links(text: str, *, allowed_mails: frozenset[str] = frozenset()) -> 
         whole = found.group()
         return whole if whole.rstrip(".,;:!?").casefold() in allowed_mails else ""
 
-    if "." not in text and "//" not in text:
+    if not _HINT.search(text):
         return text
     while (stripped := _LINK.sub(kept, text)) != text:
         text = _LEFTOVER.sub(r"\1", stripped)

@@ -33,18 +33,20 @@ def _either(*tables: dict[str, str]) -> str:
     return "|".join((*map(re.escape, listed), f"(?-i:{_CAPITALS})"))
 
 
-_NUMBER = r"\d+(?:[.,'’ ]\d{3}(?!\d))*(?:[.,]\d{1,2}(?!\d))?(?:\s*(?:mil|k|millones|millon)\b)?"
-_SUM = re.compile(
-    rf"(?<!\w)(?P<before>{_either(_SIGNS)})\s*(?P<first>{_NUMBER})"
-    rf"(?:\s*(?P<also>{_either(_SIGNS, _NAMES)})(?!\w))?"
-    rf"|(?<![\w.,])(?P<second>{_NUMBER})\s*(?:de\s+)?(?P<after>{_either(_SIGNS, _NAMES)})(?!\w)",
+_NUMBER = re.compile(
+    r"(?<!\d)\d+(?:[.,'’ ]\d{3}(?!\d))*(?:[.,]\d{1,2}(?!\d))?(?:\s*(?:mil|k|millones|millon)\b)?",
     re.IGNORECASE,
 )
+_BEFORE = re.compile(rf"(?<!\w)({_either(_SIGNS)})\s*$", re.IGNORECASE)
+_AFTER = re.compile(rf"\s*(?:de\s+)?({_either(_SIGNS, _NAMES)})(?!\w)", re.IGNORECASE)
 _SPOKEN = re.compile(
     r"\b(?:cuestan?|vale|valen|costaria|sale (?:en|a)|salen (?:en|a)|te l[oa]s? dejo (?:en|a)"
     r"|precio(?: \w+)? (?:es|de|seria)(?: de)?|por solo|a solo|costs?|price is)\s*:?\s*"
-    rf"(?:solo |unos |only )?(?P<number>{_NUMBER})"
-    r"(?!\d|\s*(?:%|dias?|semanas?|mes(?:es)?|horas?|min|kg|kilos|personas|veces|anos?|days?|weeks?))",
+    r"(?:solo |unos |only )?$",
+    re.IGNORECASE,
+)
+_UNIT = re.compile(
+    r"\s*(?:%|dias?|semanas?|mes(?:es)?|horas?|min|kg|kilos|personas|veces|anos?|days?|weeks?)",
     re.IGNORECASE,
 )
 _NUMERAL = (
@@ -53,10 +55,13 @@ _NUMERAL = (
     r"|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand)"
 )
 _IN_WORDS = re.compile(
-    rf"(?<!\d )\b{_NUMERAL}(?:[ -](?:y |and )?\w+)?\s+"
-    r"(?:dolar(?:es)?|dollars?|euros?|pesos?|soles)\b",
+    rf"(?<!\d )\b{_NUMERAL}(?:[ -](?:y |and )?\w+)?\s+$",
     re.IGNORECASE,
 )
+_COIN = re.compile(r"\b(?:dolar(?:es)?|dollars?|euros?|pesos?|soles)\b", re.IGNORECASE)
+_NEAR = 48
+"""How far before a number the words that make it a price are looked for."""
+
 _DISCOUNT = re.compile(
     r"(?<![\d.,])(?P<first>\d+(?:[.,]\d+)?)\s?%\s*(?:de\s+)?(?:descuento|dcto|rebaja|menos|off|discount)"
     r"|(?:descuento|rebaja|discount|promo\w*)\s+(?:\w+\s+){0,2}(?P<second>\d+(?:[.,]\d+)?)\s?%",
@@ -77,9 +82,7 @@ def without_accents(text: str) -> str:
 
 def sums(text: str) -> frozenset[tuple[Decimal, str]]:
     """The sums named in *text*, each with its currencies (empty: any)."""
-    return frozenset(_sums(text)) | {
-        (_amount(found["number"]), "") for found in _SPOKEN.finditer(text)
-    }
+    return frozenset(_sums(text))
 
 
 def unknown_price(
@@ -87,11 +90,13 @@ def unknown_price(
 ) -> bool:
     """Whether *text* names a sum that is no product's price and not *described* with one."""
     known = {(product.price, product.currency.upper()) for product in products} | described
-    return any(not _is_known(*named, known) for named in sums(text)) or bool(_IN_WORDS.search(text))
+    return any(not _is_known(*named, known) for named in _sums(text)) or _in_words(text)
 
 
 def unknown_discount(text: str, owner_text: str) -> bool:
     """Whether *text* offers a percentage off that the owner's own words do not name."""
+    if "%" not in text:
+        return False
     for found in _DISCOUNT.finditer(text):
         share = found["first"] or found["second"]
         if not re.search(rf"(?<![\d.,]){re.escape(share)}\s?%", owner_text):
@@ -100,10 +105,25 @@ def unknown_discount(text: str, owner_text: str) -> bool:
 
 
 def _sums(text: str) -> Iterator[tuple[Decimal, str]]:
-    for found in _SUM.finditer(text):
-        signs = (found["before"], found["also"], found["after"])
-        codes = {_currency(sign) for sign in signs if sign} - {""}
-        yield _amount(found["first"] or found["second"]), "/".join(sorted(codes))
+    for found in _NUMBER.finditer(text):
+        start, end = found.span()
+        before = _BEFORE.search(text[max(0, start - _NEAR) : start])
+        after = _AFTER.match(text, end)
+        codes = {_currency(sign[1]) for sign in (before, after) if sign}
+        if codes or _is_spoken(text, start, end):
+            yield _amount(found.group()), "/".join(sorted(codes - {""}))
+
+
+def _is_spoken(text: str, start: int, end: int) -> bool:
+    """Whether words alone make the number a price: "te lo dejo en 60", not "cuesta 3 meses"."""
+    near = text[max(0, start - _NEAR) : start]
+    return bool(_SPOKEN.search(near)) and not _UNIT.match(text, end)
+
+
+def _in_words(text: str) -> bool:
+    """Whether a price is spelled out, where nobody can check it."""
+    coins = (text[max(0, found.start() - _NEAR) : found.start()] for found in _COIN.finditer(text))
+    return any(_IN_WORDS.search(near) for near in coins)
 
 
 def _currency(sign: str) -> str:

@@ -88,7 +88,7 @@ class Persona:
             return self._by_hand(text, product)
         if product is not None:
             text = f"{text}\n\n{self._payment_line(product)}"
-        if any(action.kind == "hand_over" for action in judged.answer.actions):
+        if _calls_a_person(judged.answer):
             return self._hand_over(f"{text}\n\n{self._prompts.phrases.handed_over}", "model")
         return _flagged(Reply(parts=(text,), handler=self.name), judged.answer)
 
@@ -106,6 +106,12 @@ class Persona:
         return handed_over(
             text, handler=self.name, pause_minutes=self._pause_minutes, reason=reason
         )
+
+
+def _calls_a_person(answer: Answer) -> bool:
+    """Whether the model passes the chat on, or heard a wish that our own patterns missed."""
+    asked = any(action.kind == "hand_over" for action in answer.actions)
+    return asked or answer.intent == "human_request"
 
 
 def _slots(product: ProductCard) -> dict[str, str]:

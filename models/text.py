@@ -10,6 +10,8 @@ _INVISIBLE = re.compile(
 _EMOJI_GLUE = re.compile("[\u200d\ufe00-\ufe0f]")
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _BLANKS = re.compile(r"[^\S\n]+")
+_ACCENT = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 def clean(text: str) -> str:
@@ -38,8 +40,7 @@ def bare(text: str) -> str:
 def words(text: str) -> str:
     """Lower-case words without accents or punctuation, one blank between: for exact matches."""
     folded = unicodedata.normalize("NFKD", bare(text).casefold())
-    letters = (c if c.isalnum() else " " for c in folded if not unicodedata.combining(c))
-    return " ".join("".join(letters).split())
+    return " ".join(_WORD.findall(_ACCENT.sub("", folded)))
 
 
 def one_line(text: str, most: int) -> str:
@@ -61,5 +62,7 @@ def cut(text: str, most: int) -> str:
 
 def squeeze(text: str) -> str:
     """Single blanks, at most one empty line in a row, nothing at the ends."""
+    if "\n" not in text:
+        return " ".join(text.split())
     lines = (line.strip() for line in _BLANKS.sub(" ", text).split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()

@@ -94,8 +94,12 @@ async def test_after_two_bad_answers_a_person_takes_over(
     assert reply.ai is not None
 
 
-async def test_the_model_may_call_a_person(prompts: Prompts) -> None:
-    said = answer("Lamento lo ocurrido.", actions=[{"kind": "hand_over", "product_ref": None}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"actions": [{"kind": "hand_over", "product_ref": None}]}, {"intent": "human_request"}],
+)
+async def test_the_model_may_call_a_person(changes: dict[str, object], prompts: Prompts) -> None:
+    said = answer("Lamento lo ocurrido.", **changes)
 
     reply = await persona(ScriptedModel(said), prompts).answer(turn("estoy muy molesto"))
 
