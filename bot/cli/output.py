@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from models.text import one_line
 
 WIDEST = 60
+"""The last column alone may be wider: a sentence, or something to copy."""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Aligned columns; text from outside cannot move the cursor."""
-    cells = [[_cell(value) for value in row] for row in rows]
+    cells = [[*map(_cell, row[:-1]), _cell(row[-1], most=1000)] for row in rows]
     lines = [list(heads), *cells]
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     return "\n".join(
@@ -34,9 +35,9 @@ def duration(seconds: float) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, *, most: int = WIDEST) -> str:
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return one_line(str(value), WIDEST)
+    return one_line(str(value), most)

@@ -31,7 +31,6 @@ def _pretty(said: dict[str, Any]) -> Iterator[str]:
     if companies := said.get("companies"):
         yield ""
         yield table(("COMPANY", "WHATSAPP", "PAUSED", "WHY"), map(_company, companies))
-        yield from (f"  {each['slug']}: {each['next_step']}" for each in companies if _asks(each))
     if backlog := said.get("backlog"):
         yield ""
         yield _backlog(backlog)
@@ -55,10 +54,6 @@ def _head(said: dict[str, Any]) -> str:
 
 def _company(each: dict[str, Any]) -> tuple[object, ...]:
     return each["slug"], each["state"], bool(each.get("paused")), each.get("sentence")
-
-
-def _asks(each: dict[str, Any]) -> bool:
-    return bool(each.get("next_step")) and each["state"] != "connected"
 
 
 def _backlog(backlog: dict[str, Any]) -> str:

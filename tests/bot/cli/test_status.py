@@ -21,8 +21,7 @@ READY: dict[str, Any] = {
             "name": "Acme",
             "state": "disconnected",
             "reason": "never_paired",
-            "sentence": "No WhatsApp is paired yet.",
-            "next_step": "Pair it with `lyrox pair acme`.",
+            "sentence": "This company has no WhatsApp paired yet. Pair it with `lyrox pair acme`.",
             "paused": True,
         }
     ],
@@ -73,8 +72,7 @@ def test_a_ready_daemon_is_shown_with_all_that_waits_for_a_person(
     assert said.code == 0
     assert server.asked == [("/status", None)]
     assert said.out.startswith("ready, LYROX 0.1.0, up 1 h 2 min, answers by offline")
-    assert "No WhatsApp is paired yet." in said.out
-    assert "acme: Pair it with `lyrox pair acme`." in said.out
+    assert "no WhatsApp paired yet. Pair it with `lyrox pair acme`.\n" in said.out
     assert "3 messages pending, the oldest for 1 min 15 s; 1 to be sent" in said.out
     assert "+13055550100" in said.out
 
