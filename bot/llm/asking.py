@@ -113,7 +113,7 @@ class Door:
 
     async def _once(self, prompt: Prompt, asking: _Asking) -> Answer:
         """One request, counted and measured, whatever its end."""
-        began, outcome, tokens = _now(), Outcome.TIMEOUT, 0
+        began, outcome, tokens = _now(), Outcome.CANCELLED, 0
         seconds = self._seconds(asking, began)
         try:
             words = await _within(seconds, self.target.ask(prompt.messages, prompt.cache_key))

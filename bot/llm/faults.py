@@ -23,6 +23,7 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     DECLINED = "declined"
     SKIPPED = "skipped"
+    CANCELLED = "cancelled"
 
 
 RETRYABLE = {

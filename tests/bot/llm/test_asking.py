@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bot.llm.asking import Door, Pace
+from bot.llm.asking import Door, OnCall, Pace
 from bot.llm.faults import Fault, Outcome
 from bot.llm.reading import Said
 from handlers import Message, Prompts
@@ -37,8 +37,8 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def door(target: Script) -> Door:
-    return Door(target, pace=Pace(), on_call=lambda *_: None)
+def door(target: Script, on_call: OnCall = lambda *_: None) -> Door:
+    return Door(target, pace=Pace(), on_call=on_call)
 
 
 async def ask(opened: Door, prompts: Prompts, *, last: bool = True, seconds: float = 20.0) -> None:
@@ -137,7 +137,8 @@ async def test_a_silent_target_opens_its_breaker(prompts: Prompts) -> None:
 @pytest.mark.looptime
 async def test_a_cancelled_turn_frees_the_probe(prompts: Prompts) -> None:
     target = Script(*(Fault(Outcome.AUTH) for _ in range(5)), 60.0, 0.1)
-    opened = door(target)
+    ends: list[str] = []
+    opened = door(target, lambda _, outcome, *__: ends.append(outcome))
     for _ in range(5):
         with pytest.raises(Fault):
             await ask(opened, prompts)
@@ -149,3 +150,4 @@ async def test_a_cancelled_turn_frees_the_probe(prompts: Prompts) -> None:
     await ask(opened, prompts)
 
     assert opened.breaker.state == "closed"
+    assert ends[-2:] == ["cancelled", "answered"]
