@@ -74,7 +74,7 @@ async def _begin(scope: _Scope) -> AsyncExitStack:
         opening = in_transaction()
         try:
             transaction = await opening.__aenter__()
-        except LOST:
+        except (*LOST, asyncio.CancelledError):
             if hasattr(opening, "token"):  # Tortoise keeps the connection when BEGIN fails.
                 await opening.__aexit__(TransactionManagementError, None, None)
             raise

@@ -136,9 +136,7 @@ async def test_without_the_python_filter_postgresql_still_refuses(
 async def test_a_used_connection_refuses_as_a_fresh_one_does(
     firms: tuple[Firm, Firm],
 ) -> None:
-    async with asyncio.TaskGroup() as group:
-        for firm in firms * 4:
-            group.create_task(_look_around(firm))
+    await _all_at_once(*firms)
 
     for _ in range(5):
         with pytest.raises(OperationalError):
@@ -252,6 +250,22 @@ async def test_a_scope_opens_although_the_server_ended_the_pooled_connections(
         await admin.close()
 
 
+async def test_scopes_cancelled_at_any_moment_give_their_connections_back(
+    firms: tuple[Firm, Firm],
+) -> None:
+    north, _ = firms
+    await _all_at_once(north)  # Fills the pool.
+    for turns in range(60):  # More than the pool holds, each cancelled a little later.
+        task = asyncio.create_task(_look_around(north))
+        for _ in range(turns % 12):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async with asyncio.timeout(5):
+        await _all_at_once(north)
+
+
 async def _refused(entry: Callable[[type[Walled]], Any], model: type[Walled]) -> bool:
     try:
         await entry(model)
@@ -264,6 +278,12 @@ async def _delete_and_fail() -> None:
     async with system_scope():
         await Product.everywhere().delete()
         raise ZeroDivisionError
+
+
+async def _all_at_once(*firms: Firm) -> None:
+    async with asyncio.TaskGroup() as group:
+        for firm in firms * 5:
+            group.create_task(_look_around(firm))
 
 
 async def _look_around(firm: Firm) -> None:
