@@ -1,0 +1,24 @@
+"""A data root whose PostgreSQL is made already, because making it takes longest."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bot.embedded import POSTGRES, services
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PostgreSQL made once, because that takes longest."""
+    made = tmp_path_factory.mktemp("made")
+    with services(made, [POSTGRES], fast=True):
+        pass
+    return made / POSTGRES
+
+
+@pytest.fixture
+def root(tmp_path: Path, cluster: Path) -> Path:
+    """A root whose PostgreSQL is made already."""
+    shutil.copytree(cluster, tmp_path / POSTGRES)
+    return tmp_path

@@ -1,0 +1,39 @@
+"""A company, its customers and their lines, for the conversation store's contract."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from pymongo import monitoring
+
+from models.values import AiMetadata, CustomerRef, Line, Sender
+
+COMPANY = UUID("6B1E6F0E-6F57-4F4B-9B44-3D6C0C2A9F10")
+NOON = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
+AWAY = "mongodb://%2Fnonexistent%2Fmongodb.sock"
+AI = AiMetadata("a-model", 150, 1200, intent="product_inquiry", confidence=0.89)
+
+
+def customer(phone: str = "+17865550100", **changes: Any) -> CustomerRef:
+    return CustomerRef(id=uuid4(), phone=phone, name="Ana", **changes)
+
+
+def line(number: int, sender: Sender = Sender.CUSTOMER, text: str = "hola") -> Line:
+    return Line(f"wa-{number}", NOON + timedelta(seconds=number), sender, text)
+
+
+class Wiretap(monitoring.CommandListener):
+    """Counts the commands that leave the client, and the bytes of each answer."""
+
+    def __init__(self) -> None:
+        self.commands: list[str] = []
+        self.largest = 0
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        self.commands.append(event.command_name)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        self.largest = max(self.largest, len(str(event.reply)))
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        pass
