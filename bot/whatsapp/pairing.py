@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -74,10 +74,14 @@ def failure_sentence(reason: str, detail: str = "", language: str = "es") -> str
 
 
 async def pair(
-    company_id: UUID, settings: Settings, *, language: str = "en"
+    company_id: UUID,
+    settings: Settings,
+    *,
+    language: str = "en",
+    environ: Mapping[str, str] = os.environ,
 ) -> AsyncGenerator[PairEvent, None]:
     """Codes to scan, then exactly one ``paired`` or ``failed``; leaving early ends the child."""
-    child = await _start(company_id, settings)
+    child = await _start(company_id, settings, environ)
     try:
         async with asyncio.timeout(_CHILD_LIMIT):
             async for event in _events(child, language):
@@ -91,13 +95,13 @@ async def pair(
         await _end(child)
 
 
-async def _start(company_id: UUID, settings: Settings) -> Process:
+async def _start(company_id: UUID, settings: Settings, environ: Mapping[str, str]) -> Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot.whatsapp.pairing_child"),
         *(str(settings.daemon.state_dir), str(company_id), settings.whatsapp.device_name),
         stdin=PIPE,
         stdout=PIPE,
-        env=exec_environment(settings.whatsapp, os.environ),
+        env=exec_environment(settings.whatsapp, environ),
         limit=2**20,
     )
 

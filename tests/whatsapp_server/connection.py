@@ -27,8 +27,14 @@ _REFS = 6
 class Connection:
     """Speaks with one client until either side hangs up."""
 
-    def __init__(self, server: "WhatsAppServer", socket: web.WebSocketResponse) -> None:
+    def __init__(
+        self,
+        server: "WhatsAppServer",
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
+    ) -> None:
         self._server = server
+        self._transport = transport
         self._socket = socket
         self._ciphers: Ciphers | None = None
         self._ids = itertools.count(1)
@@ -66,6 +72,11 @@ class Connection:
         await self.send(Node("iq", {"from": SERVER, "type": kind, "id": number, **attrs}, content))
         return await asyncio.wait_for(answer, 20)
 
+    def drop(self) -> None:
+        """Cut the line without a word."""
+        if (transport := self._transport) is not None:
+            transport.abort()
+
     async def end(self, *stanzas: Node) -> None:
         """Say a last word, let it be handled, and hang up."""
         for stanza in stanzas:
@@ -92,6 +103,9 @@ class Connection:
     async def _welcome(self, payload: Any) -> None:
         if payload.HasField("username"):
             await self._log_in(str(payload.username), payload.device)
+            return
+        if (failure := self._server.refuses_clients) is not None:
+            await self.end(failure)
             return
         data = payload.devicePairingData
         device = Device(
@@ -130,6 +144,9 @@ class Connection:
         owner = self._server.owners.get(number)
         if owner is None or device not in owner.devices:
             await self.end(Node("failure", {"reason": "401", "location": "lla"}))
+            return
+        if (failure := self._server.refuses_logins) is not None:
+            await self.end(failure)
             return
         self.owner, self.number = owner, device
         self._server.online[owner.number] = self

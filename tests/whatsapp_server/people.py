@@ -68,6 +68,21 @@ class Owner:
         """The hidden address of the phone or of a linked device."""
         return Jid(self.lid, "lid", device)
 
+    def types(self, customer: "Customer", text: str, *, wa_id: str, protos: Protos) -> Node:
+        """The copy that a linked device gets of what is typed on the phone."""
+        number, device = next(iter(self.devices.items()))
+        peer = str(self.lid_jid(number))
+        bundle = device.bundle() if peer not in self.phone.sessions else None
+        message = protos.e2e.Message()
+        message.deviceSentMessage.destinationJID = str(customer.lid_jid)
+        message.deviceSentMessage.message.conversation = text
+        kind, sealed = self.phone.encrypt(peer, message.SerializeToString(), bundle)
+        attrs: dict[str, str | Jid] = {"from": self.lid_jid(), "recipient": customer.lid_jid}
+        attrs |= {"id": wa_id, "type": "text", "t": str(int(time.time())), "addressing_mode": "lid"}
+        if customer.jid is not None:
+            attrs["peer_recipient_pn"] = customer.jid
+        return Node("message", attrs, [Node("enc", {"v": "2", "type": kind}, sealed)])
+
     def identity_for(self, scan: Scan, number: int, protos: Protos) -> bytes:
         """The signed identity of a new device, sealed with the secret of the code."""
         adv = protos.adv

@@ -36,6 +36,8 @@ class WhatsAppServer:
         self.online: dict[str, Connection] = {}
         self.seen: list[Node] = []
         self.withholds_acks = False
+        self.refuses_logins: Node | None = None
+        self.refuses_clients: Node | None = None
         self.environment: dict[str, str] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -77,6 +79,13 @@ class WhatsAppServer:
         scan = Scan.read(code)
         connection, device = self.unpaired[scan.ref]
         await connection.pair(owner, device, scan)
+
+    async def unlink(self, owner: Owner) -> None:
+        """The owner removes the linked device on the phone."""
+        connection = self.online[owner.number]
+        owner.devices.clear()
+        conflict = Node("conflict", {"type": "device_removed"})
+        await connection.end(Node("stream:error", {"code": "401"}, [conflict]))
 
     async def deliver(self, owner: Owner, node: Node) -> None:
         """To the owner's client now, or when it comes back."""
@@ -121,7 +130,7 @@ class WhatsAppServer:
     async def _chat(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(max_msg_size=2**24)
         await socket.prepare(request)
-        connection = Connection(self, socket)
+        connection = Connection(self, socket, request.transport)
         try:
             await connection.run()
         finally:

@@ -1,12 +1,17 @@
-"""Raw events as the client hands them over, built without the client."""
+"""Raw events as the client hands them over, and a server for the real client."""
 
-from collections.abc import Callable
+import importlib.util
+import platform
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from bot.whatsapp.library import Protos, read_protos
+from tests.whatsapp_server.server import WhatsAppServer
 
 COMPANY = UUID("5d0c8b2e-0b0a-4d4f-9a52-0a6f6f3f2a11")
 OWN = "5215512345678"
@@ -64,3 +69,23 @@ def make_event(protos: Protos) -> MakeEvent:
         return bytes(event.SerializePartialToString())
 
     return make
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[WhatsAppServer]:
+    """The loopback server; skips where the real client cannot meet it."""
+    library = client_library()
+    if library is None:
+        pytest.skip("the real client is tested on Linux x86-64 with neonize installed")
+    server = WhatsAppServer(library)
+    async with server.open(tmp_path):
+        yield server
+
+
+def client_library() -> Path | None:
+    """The installed client's shared object, where the server can speak with it."""
+    spec = importlib.util.find_spec("neonize")
+    if spec is None or spec.origin is None or platform.machine() != "x86_64":
+        return None
+    library = Path(spec.origin).with_name("neonize-linux-amd64.so")
+    return library if sys.platform == "linux" and library.is_file() else None

@@ -1,0 +1,195 @@
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.whatsapp.arrivals import Accept, Arrivals
+from bot.whatsapp.events import Horizon, MessageReader
+from bot.whatsapp.journal import Journal
+from bot.whatsapp.library import Protos
+from models.errors import RetryLater
+from models.values import InboundMessage
+from tests.bot.whatsapp.conftest import COMPANY, MakeEvent
+
+NOW = datetime.fromtimestamp(1_790_000_000, UTC)
+LID, PHONE = "999888777666555@lid", "5215587654321@s.whatsapp.net"
+
+Make = Callable[[Accept], Arrivals]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path)
+
+
+@pytest.fixture
+async def make(journal: Journal, protos: Protos) -> AsyncIterator[Make]:
+    running: list[asyncio.Future[None]] = []
+
+    def make(accept: Accept) -> Arrivals:
+        reader = MessageReader(COMPANY, protos, Horizon(None, timedelta(hours=12)))
+        arrivals = Arrivals(
+            journal, reader, accept=accept, now=lambda: NOW, patience=lambda _: 0.01
+        )
+        running.append(asyncio.ensure_future(arrivals.hand_over()))
+        return arrivals
+
+    yield make
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+class Intake:
+    """Stores in memory; raises what it is told to, first come first."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.stored: list[InboundMessage] = []
+        self.errors = list(errors)
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def accept(self, message: InboundMessage) -> None:
+        await self.open.wait()
+        if self.errors:
+            raise self.errors.pop(0)
+        self.stored.append(message)
+
+    async def holds(self, count: int) -> list[str]:
+        async with asyncio.timeout(5):
+            while len(self.stored) < count:  # noqa: ASYNC110  # Nothing tells of the end of a retry.
+                await asyncio.sleep(0.005)
+        await asyncio.sleep(0.02)
+        return [message.text for message in self.stored]
+
+
+async def test_a_message_is_on_the_disk_when_the_callback_returns(
+    make: Make, journal: Journal, make_event: MakeEvent, tmp_path: Path
+) -> None:
+    intake = Intake()
+    intake.open.clear()
+
+    make(intake.accept).keep(make_event("hola"))
+
+    assert [entry.raw for entry in Journal(tmp_path).leftovers()] == [make_event("hola")]
+
+
+async def test_it_is_forgotten_only_after_intake_has_it(
+    make: Make, journal: Journal, make_event: MakeEvent
+) -> None:
+    intake = Intake()
+    intake.open.clear()
+    arrivals = make(intake.accept)
+    arrivals.keep(make_event())
+    await asyncio.sleep(0.02)
+    assert journal.waiting == 1
+
+    intake.open.set()
+    await intake.holds(1)
+
+    assert journal.waiting == 0
+    assert intake.stored[0].journal_seq == 1
+
+
+async def test_a_store_that_is_away_keeps_the_order(make: Make, make_event: MakeEvent) -> None:
+    intake = Intake(*[RetryLater("away")] * 7)
+    arrivals = make(intake.accept)
+    for i in range(3):
+        arrivals.keep(make_event(str(i), ID=f"A{i}"))
+
+    assert await intake.holds(3) == ["0", "1", "2"]
+
+
+async def test_a_message_that_can_never_be_stored_does_not_stop_the_next_and_stays_on_disk(
+    make: Make, journal: Journal, make_event: MakeEvent
+) -> None:
+    intake = Intake(*[ZeroDivisionError()] * 5)
+    arrivals = make(intake.accept)
+    arrivals.keep(make_event("veneno", ID="A1"))
+    arrivals.keep(make_event("sana", ID="A2"))
+
+    assert await intake.holds(1) == ["sana"]
+    assert journal.waiting == 1
+
+
+async def test_groups_and_the_like_cost_no_write(
+    make: Make, journal: Journal, make_event: MakeEvent
+) -> None:
+    intake = Intake()
+
+    make(intake.accept).keep(make_event(chat="1203630@g.us", group=True))
+
+    assert journal.waiting == 0
+
+
+async def test_the_owner_is_known_before_the_disk_and_pending_until_stored(
+    make: Make, make_event: MakeEvent
+) -> None:
+    intake = Intake()
+    intake.open.clear()
+    arrivals = make(intake.accept)
+
+    arrivals.keep(make_event("yo sigo", own=True))
+
+    for chat in (LID, PHONE):
+        assert arrivals.hand(chat).pending
+        assert arrivals.hand(chat).count == 1
+    intake.open.set()
+    await intake.holds(1)
+    assert not arrivals.hand(LID).pending
+    assert arrivals.hand(LID).count == 1
+
+
+async def test_after_a_restart_the_owner_is_known_before_anything_is_stored(
+    make: Make, journal: Journal, make_event: MakeEvent, tmp_path: Path, protos: Protos
+) -> None:
+    journal.append(17, make_event("yo sigo", own=True))
+    journal.close()
+    reader = MessageReader(COMPANY, protos, Horizon(None, timedelta(hours=12)))
+    again = Arrivals(
+        Journal(tmp_path),
+        reader,
+        accept=Intake().accept,
+        now=lambda: NOW,
+        patience=lambda _: 0.01,
+    )
+
+    assert again.replay() == 1
+    assert again.hand(LID).pending
+
+
+async def test_what_we_sent_ourselves_is_never_the_owners(
+    make: Make, make_event: MakeEvent
+) -> None:
+    intake = Intake()
+    arrivals = make(intake.accept)
+    arrivals.sent("3EB0AA")
+
+    arrivals.keep(make_event("nuestro", own=True, ID="3EB0AA"))
+    arrivals.keep(make_event("suyo", own=True, ID="3A77"))
+
+    assert await intake.holds(1) == ["suyo"]
+    assert arrivals.hand(LID).count == 1
+
+
+async def test_a_full_disk_holds_the_client_back_until_there_is_room(
+    make: Make, journal: Journal, make_event: MakeEvent, caplog: pytest.LogCaptureFixture
+) -> None:
+    intake = Intake()
+    arrivals = make(intake.accept)
+    append, room = journal.append, threading.Event()
+
+    def full(code: int, raw: bytes) -> int:
+        if not room.is_set():
+            room.set()
+            raise OSError(28, "the disk is full")
+        return append(code, raw)
+
+    journal.append = full  # type: ignore[method-assign]
+    await asyncio.to_thread(arrivals.keep, make_event("al final"))
+
+    assert await intake.holds(1) == ["al final"]
+    assert any("free disk space" in line for line in caplog.messages)

@@ -1,0 +1,140 @@
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.whatsapp.arrivals import Arrivals
+from bot.whatsapp.client import Observer
+from bot.whatsapp.events import Horizon, MessageReader
+from bot.whatsapp.files import CompanyFiles
+from bot.whatsapp.journal import Journal
+from bot.whatsapp.library import Protos
+from bot.whatsapp.session import Parts, Session
+from bot.whatsapp.settlement import SessionBooks
+from bot.whatsapp.states import Reason
+from bot.whatsapp.transitions import Transitions
+from bot.wire import NotSent, Outgoing
+from models.values import InboundMessage
+from tests.bot.whatsapp.conftest import COMPANY
+from tests.fakes.connection import FakeConnection
+
+NOW = datetime.fromtimestamp(1_790_000_000, UTC)
+
+
+class Stage:
+    """A session whose connections a test drives, and the states it went through."""
+
+    def __init__(self, folder: Path, protos: Protos, *, connects: bool = True) -> None:
+        self.reasons: list[Reason] = []
+        self.connections: list[FakeConnection] = []
+        self._connects = connects
+        files = CompanyFiles(folder, COMPANY)
+        files.prepare()
+        reader = MessageReader(COMPANY, protos, Horizon(None, timedelta(hours=12)))
+        arrivals = Arrivals(
+            Journal(files.journal),
+            reader,
+            accept=self._accept,
+            now=lambda: NOW,
+            patience=lambda _: 0.01,
+        )
+        self.session = Session(
+            COMPANY,
+            Parts(
+                files=files,
+                arrivals=arrivals,
+                transitions=Transitions(protos, last_connected=None),
+                books=SessionBooks(),
+                connection=self._connect,
+                on_state=lambda _, state: self.reasons.append(state.reason),
+                now=lambda: NOW,
+            ),
+        )
+
+    async def _accept(self, message: InboundMessage) -> None:
+        raise AssertionError(message)
+
+    def _connect(self, observer: Observer) -> FakeConnection:
+        session = CompanyFiles(Path(), COMPANY).session
+        self.connections.append(FakeConnection(observer, session, connects=self._connects))
+        return self.connections[-1]
+
+
+@pytest.mark.looptime
+async def test_no_connection_within_a_minute_is_a_fault(tmp_path: Path, protos: Protos) -> None:
+    stage = Stage(tmp_path, protos, connects=False)
+
+    began = asyncio.get_running_loop().time()
+
+    state = await stage.session.live()
+
+    assert state.reason is Reason.FAULT
+    assert 59 < asyncio.get_running_loop().time() - began < 61
+    assert stage.connections[0].stopped.is_set()
+
+
+async def test_a_drop_is_waited_out_and_a_replacement_is_not(
+    tmp_path: Path, protos: Protos
+) -> None:
+    stage = Stage(tmp_path, protos)
+    living = asyncio.ensure_future(stage.session.live())
+    await asyncio.sleep(0.01)
+    observer = stage.connections[0].observer
+
+    for code in (12, 3, 3, 12, 3):
+        observer.on_event(code, b"")
+    await asyncio.sleep(0.01)
+    assert not living.done()
+    observer.on_event(7, b"")
+
+    assert (await living).reason is Reason.REPLACED
+    assert stage.reasons == [
+        Reason.CONNECTING,
+        Reason.ONLINE,
+        Reason.RECONNECTING,
+        Reason.ONLINE,
+        Reason.RECONNECTING,
+        Reason.ONLINE,
+        Reason.REPLACED,
+    ]
+
+
+async def test_late_events_do_not_paint_over_why_it_ended(tmp_path: Path, protos: Protos) -> None:
+    stage = Stage(tmp_path, protos)
+    living = asyncio.ensure_future(stage.session.live())
+    await asyncio.sleep(0.01)
+    observer = stage.connections[0].observer
+
+    observer.on_event(10, b"")
+    observer.on_event(12, b"")
+    observer.on_end("closed")
+    await living
+    await asyncio.sleep(0.01)
+
+    assert stage.session.state.reason is Reason.OUTDATED
+
+
+async def test_nothing_is_sent_before_the_connection_stands(tmp_path: Path, protos: Protos) -> None:
+    stage = Stage(tmp_path, protos, connects=False)
+    living = asyncio.ensure_future(stage.session.live())
+    await asyncio.sleep(0.01)
+
+    with pytest.raises(NotSent):
+        await stage.session.send(Outgoing("5@lid", "hola", b"x" * 32))
+
+    living.cancel()
+    await asyncio.gather(living, return_exceptions=True)
+    assert stage.connections[0].stopped.is_set()
+
+
+async def test_a_code_instead_of_a_login_means_the_pairing_is_gone(
+    tmp_path: Path, protos: Protos
+) -> None:
+    stage = Stage(tmp_path, protos, connects=False)
+    living = asyncio.ensure_future(stage.session.live())
+    await asyncio.sleep(0.01)
+
+    stage.connections[0].observer.on_code("https://wa.me/…")
+
+    assert (await living).reason is Reason.LOGGED_OUT

@@ -1,0 +1,161 @@
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.whatsapp.settlement import SessionBooks
+from bot.wire import Unsettled
+from models.errors import RetryLater
+from tests.fakes.connection import SessionFile
+
+LID, NUMBER = "999888777666555", "5215587654321"
+
+
+@pytest.fixture
+async def books() -> AsyncIterator[SessionBooks]:
+    books = SessionBooks()
+    yield books
+    await books.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a company's %20 ? file.sqlite"
+
+
+def write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def content(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+async def test_only_a_paired_file_has_a_device(books: SessionBooks, path: Path) -> None:
+    assert await books.device(path) is None
+    file = SessionFile(path)
+    assert await books.device(path) is None
+
+    file.pair("521", lid="77")
+
+    device = {"jid": "521:1@s.whatsapp.net", "lid": "77:1@lid", "platform": "android"}
+    assert await books.device(path) == device
+    file.unpair()
+    assert await books.device(path) is None
+
+
+async def test_a_file_without_tables_is_simply_unpaired(books: SessionBooks, path: Path) -> None:
+    write(path, b"")
+
+    assert await books.device(path) is None
+
+
+async def test_looking_leaves_the_file_and_its_log_alone(books: SessionBooks, path: Path) -> None:
+    SessionFile(path).pair()
+    before = content(path)
+
+    await books.device(path)
+
+    assert content(path) == before
+
+
+@pytest.mark.parametrize(
+    ("written", "turned", "sent"),
+    [(False, False, False), (False, True, False), (True, False, False), (True, True, True)],
+)
+async def test_a_send_left_only_if_its_secret_was_written_and_its_ratchet_turned(
+    books: SessionBooks, path: Path, written: bool, turned: bool, sent: bool
+) -> None:
+    file, secret = SessionFile(path), os.urandom(32)
+    file.turn_ratchet(f"{LID}_1:0")
+    before = await books.sessions_hash(path, f"{LID}@lid")
+    if written:
+        file.write_secret(f"{LID}@lid", "3EB0AA", secret)
+    if turned:
+        file.turn_ratchet(f"{LID}_1:0")
+
+    (verdict,) = await books.settle(path, [Unsettled(1, f"{LID}@lid", secret, before)])
+
+    assert verdict.sent is sent
+    assert verdict.wa_id == ("3EB0AA" if sent else None)
+
+
+async def test_without_a_hash_a_written_secret_counts_as_sent(
+    books: SessionBooks, path: Path
+) -> None:
+    file, secret = SessionFile(path), os.urandom(32)
+    file.write_secret(f"{LID}@lid", "3EB0AA", secret)
+
+    (verdict,) = await books.settle(path, [Unsettled(1, f"{LID}@lid", secret, None)])
+
+    assert verdict.sent
+
+
+async def test_a_chat_by_number_sees_the_ratchet_of_its_hidden_address(
+    books: SessionBooks, path: Path
+) -> None:
+    file = SessionFile(path)
+    file.know(LID, NUMBER)
+    before = await books.sessions_hash(path, f"{NUMBER}@s.whatsapp.net")
+
+    file.turn_ratchet(f"{LID}_1:0")
+
+    assert await books.sessions_hash(path, f"{NUMBER}@s.whatsapp.net") != before
+
+
+async def test_somebody_elses_ratchet_changes_nothing(books: SessionBooks, path: Path) -> None:
+    file = SessionFile(path)
+    before = await books.sessions_hash(path, "999@lid")
+
+    for other in ("9990_1:0", "8999_1:0", "99_1:0", "999x:0"):
+        file.turn_ratchet(other)
+
+    assert await books.sessions_hash(path, "999@lid") == before
+
+
+async def test_a_broken_file_is_told_and_the_next_question_is_answered(
+    books: SessionBooks, path: Path
+) -> None:
+    write(path, b"no database " * 100)
+    with pytest.raises(RetryLater):
+        await books.device(path)
+    write(path, b"")
+
+    assert await books.device(path) is None
+
+
+async def test_the_process_is_started_again_when_it_died(books: SessionBooks, path: Path) -> None:
+    SessionFile(path).pair("521")
+    await books.device(path)
+    process = books._process
+    assert process is not None
+    process.kill()
+    await process.wait()
+
+    assert (await books.device(path) or {})["jid"] == "521:1@s.whatsapp.net"
+
+
+async def test_an_abandoned_question_never_answers_the_next_one(
+    books: SessionBooks, path: Path
+) -> None:
+    SessionFile(path).pair("521")
+    asking = asyncio.ensure_future(books.sessions_hash(path, "9@lid"))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+
+    assert isinstance(await books.device(path), dict)
+
+
+async def test_closing_leaves_no_process(path: Path) -> None:
+    books = SessionBooks()
+    await books.device(path)
+    SessionFile(path)
+    await books.device(path)
+    process = books._process
+    await books.close()
+
+    assert process is not None
+    assert process.returncode == 0
