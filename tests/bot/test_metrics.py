@@ -1,7 +1,9 @@
 """What Prometheus reads from us."""
 
+import re
 import timeit
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 from prometheus_client import Metric
@@ -161,3 +163,15 @@ def test_what_one_note_costs_is_printed(capsys: pytest.CaptureFixture[str]) -> N
             micros = timeit.timeit(note, number=rounds) / rounds * 1e6
             print(f"\n  {name}: {micros:.1f} µs", end="")
         print(f"\n  render: {timeit.timeit(metrics.render, number=5) / 5 * 1e3:.1f} ms")
+
+
+def test_the_manual_lists_every_metric() -> None:
+    manual = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+    listed = set(re.findall(r"`((?:lyrox|process)_\w+)`", manual.read_text(encoding="utf-8")))
+
+    made = {
+        f"{family.name}_total" if family.type == "counter" else family.name
+        for family in _families(Metrics()).values()
+    }
+
+    assert listed == made

@@ -110,6 +110,34 @@ def test_an_empty_secret_counts_as_none(tmp_path: Path, monkeypatch: pytest.Monk
     assert secret("postgres_url") is None
 
 
+def test_the_lyrox_command_of_root_runs_as_the_services_user(tmp_path: Path) -> None:
+    fake = tmp_path / "systemd-run"
+    fake.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n", encoding="utf-8")
+    fake.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+
+    ran = subprocess.run(
+        [UNITS / "lyrox", "chat", "acme", "--once", "two  words"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": path},
+    )
+
+    words = ran.stdout.splitlines()
+    assert {"--uid=lyrox", "--gid=lyrox", "--wait", "--pipe", "--pty"} <= set(words)
+    program = _values("ExecStart")[0].split()[0]
+    config = ["--config", "/etc/lyrox/config.toml"]
+    assert words[words.index(program) :] == [
+        program,
+        "chat",
+        "acme",
+        "--once",
+        "two  words",
+        *config,
+    ]
+
+
 def test_service_and_target_belong_together() -> None:
     assert _values("PartOf") == ["lyrox.target"]
     assert _values("WantedBy") == ["lyrox.target"]
