@@ -1,0 +1,1 @@
+"""Programs that compare in one run and print a table; their tables are kept under ``docs/``."""

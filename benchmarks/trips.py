@@ -1,0 +1,58 @@
+"""From noted round trips to two figures: how many a message makes, and in how many waves."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from benchmarks.proxy import Trip
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The trips of one lone message, in the order in which they began."""
+
+    trips: tuple[Trip, ...]
+
+    @property
+    def waves(self) -> int:
+        """Groups of trips that overlap in time; a gap without any trip begins a new one."""
+        waves, until = 0, float("-inf")
+        for _, _, began, ended in self.trips:
+            waves += began > until
+            until = max(until, ended)
+        return waves
+
+    @property
+    def chain(self) -> int:
+        """The longest row of trips of which each began after the former had ended."""
+        length, until = 0, float("-inf")
+        for _, _, began, ended in sorted(self.trips, key=lambda trip: trip[3]):
+            if began >= until:
+                length, until = length + 1, ended
+        return length
+
+    def lines(self) -> list[str]:
+        """One line a trip, for people; milliseconds since the first."""
+        zero = self.trips[0][2] if self.trips else 0.0
+        return [
+            f"{1000 * (began - zero):8.1f} {1000 * (ended - began):6.1f} ms  {store} {label}"
+            for store, label, began, ended in self.trips
+        ]
+
+
+def periodic(idle: Sequence[Trip]) -> frozenset[tuple[str, str]]:
+    """What is asked without any message: beats, sweeps, a driver's own look-outs."""
+    return frozenset((store, label) for store, label, _, _ in idle if not _waits(label))
+
+
+def count(trips: Sequence[Trip], background: Collection[tuple[str, str]]) -> Counted:
+    """The trips of one message; a blocking pop lasts no longer than its answer's moment."""
+    own = [
+        (store, label, ended if _waits(label) else began, ended)
+        for store, label, began, ended in trips
+        if (store, label) not in background
+    ]
+    return Counted(tuple(sorted(own, key=lambda trip: trip[2])))
+
+
+def _waits(label: str) -> bool:
+    return label.startswith("BRPOP")
