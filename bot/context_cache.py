@@ -20,7 +20,9 @@ log = logging.getLogger(__name__)
 
 LINES = 20
 KEPT_SECONDS = 3600
-FILLING_SECONDS = 10
+FILLING_SECONDS = 30
+"""As long as a turn may take, because its reply carries the history into the cache."""
+MOST_HELD = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class ContextCache:
     def __init__(self, redis: RedisStore) -> None:
         self._redis = redis
         self._doubtful: dict[str, object] = {}
+        self._held: dict[str, tuple[str, Sequence[Line]]] = {}
         self.hits = 0
         self.misses = 0
 
@@ -59,21 +62,36 @@ class ContextCache:
         self.misses += isinstance(loaded, Miss)
         return loaded
 
-    async def push(self, company_id: UUID, customer_id: UUID, lines: Sequence[Line]) -> None:
-        """Add what was said, if the conversation is cached; a repeated line is one line.
+    async def push(self, company_id: UUID, customer_id: UUID, lines: Sequence[Line]) -> bool:
+        """Add what was said, if the conversation is cached or being filled: False if neither.
 
-        Call it after the lines are in Mongo: whoever fills has then read them there, or finds
-        them behind the token. The other way round leaves holes.
+        A repeated line is one line. After a False that came before the lines were in Mongo,
+        push again when they are: whoever fills has then read them there, or finds them behind
+        the token. Otherwise they could be a hole.
         """
-        if lines:
-            await self._merge(_PUSH, _key(company_id, customer_id), "", lines)
+        if not lines:
+            return True
+        key = _key(company_id, customer_id)
+        token, history = self._held.pop(key, ("", ()))
+        return bool(await self._merge(key, token, history, lines))
 
     async def fill(
         self, company_id: UUID, customer_id: UUID, token: str, lines: Sequence[Line]
     ) -> bool:
         """Put the history in the token's place; False if the token is no longer there."""
         key = _key(company_id, customer_id)
-        return await self._merge(_FILL, key, f"{_FILLING}{token}", lines)
+        return await self._merge(key, token, lines, ()) == _FILLED
+
+    def hold(self, company_id: UUID, customer_id: UUID, token: str, lines: Sequence[Line]) -> None:
+        """`fill` this together with our next push, to save a round trip, or in `fill_held`."""
+        while len(self._held) >= MOST_HELD:
+            del self._held[next(iter(self._held))]
+        self._held[_key(company_id, customer_id)] = (token, lines)
+
+    async def fill_held(self, company_id: UUID, customer_id: UUID) -> None:
+        """`fill` what is held: there will be no push of ours."""
+        if held := self._held.pop(_key(company_id, customer_id), None):
+            await self.fill(company_id, customer_id, *held)
 
     async def forget(self, company_id: UUID, customer_id: UUID) -> None:
         """Drop a conversation that may have a hole, for example after a crash."""
@@ -99,16 +117,20 @@ class ContextCache:
             return decode(found)
         return Miss(token if found else None)
 
-    async def _merge(self, script: Script, key: str, first: str, lines: Sequence[Line]) -> bool:
-        encoded = [encode(line) for line in lines]
+    async def _merge(
+        self, key: str, token: str, history: Sequence[Line], said: Sequence[Line]
+    ) -> int:
+        first = f"{_FILLING}{token}" if token else ""
+        encoded = [encode(line) for line in (*history, *said)]
+        limits = (LINES, KEPT_SECONDS, len(history))
         done = False
         try:
             await self.heal()
-            merged = await self._redis.run(script, [key], first, LINES, KEPT_SECONDS, *encoded)
+            merged = await self._redis.run(_MERGE, [key], first, *limits, *encoded)
             done = True
-            return bool(merged)
+            return int(merged)
         except RetryLater:
-            return False
+            return _ABSENT
         finally:
             if not done:  # Also when cancelled half way.
                 self._doubt(key)
@@ -118,6 +140,7 @@ class ContextCache:
 
 
 _FILLING = "filling:"
+_ABSENT, _FILLED = 0, 2
 
 
 def _key(company_id: UUID, customer_id: UUID) -> str:
@@ -142,10 +165,12 @@ if string.sub(lines[1], 1, 8) == 'filling:' then return 0 end
 return '[' .. table.concat(lines, ',') .. ']'
 """)
 
-# KEYS[1] the conversation; ARGV[1] the expected first element, ARGV[2] how many lines stay,
-# ARGV[3] for how long, then the lines. Time and id are found by their fixed places in the
-# JSON, because Lua's JSON refuses lone surrogates. Equal times keep the order of arrival.
-_NEWEST = """
+# KEYS[1] the conversation; ARGV[1] the first element while we fill, ARGV[2] how many lines
+# stay, ARGV[3] for how long, ARGV[4] how many lines of history, which only fill; then those,
+# and behind them what was said. Answers 0 if nothing is cached, 2 if our token was there.
+# Time and id are found by their fixed places in the JSON, because Lua's JSON refuses lone
+# surrogates. Equal times keep the order of arrival.
+_MERGE = Script("""
 local function id_of(line)
   local stop = string.find(line, '","direction":"', 47, true)
   return string.sub(line, 47, (stop or 0) - 1)
@@ -167,41 +192,28 @@ local function newest(lines, limit)
   for i = math.max(1, #kept - limit + 1), #kept do table.insert(out, kept[i][3]) end
   return out
 end
-"""
 
-_PUSH = Script(
-    _NEWEST
-    + """
 local held = redis.pcall('LRANGE', KEYS[1], 0, -1)
 if held.err or #held == 0 then return 0 end
-local left, first = tonumber(ARGV[3]) * 1000, nil
+local ours = held[1] == ARGV[1]
+local said = 5 + tonumber(ARGV[4])
+if not ours and said > #ARGV then return 0 end
+local left, first, lines = tonumber(ARGV[3]) * 1000, nil, {}
 if string.sub(held[1], 1, 8) == 'filling:' then
   first = table.remove(held, 1)
-  left = redis.call('PTTL', KEYS[1])
+  left = ours and left or redis.call('PTTL', KEYS[1])
 end
-for i = 4, #ARGV do table.insert(held, ARGV[i]) end
-local lines = newest(held, tonumber(ARGV[2]))
-if first then table.insert(lines, 1, first) end
-redis.call('DEL', KEYS[1])
-redis.call('RPUSH', KEYS[1], unpack(lines))
-redis.call('PEXPIRE', KEYS[1], math.max(left, 1))
-return 1
-"""
-)
-
-_FILL = Script(
-    _NEWEST
-    + """
-local held = redis.pcall('LRANGE', KEYS[1], 0, -1)
-if held.err or held[1] ~= ARGV[1] then return 0 end
-local lines = {}
-for i = 4, #ARGV do table.insert(lines, ARGV[i]) end
-for i = 2, #held do table.insert(lines, held[i]) end
+if ours then
+  for i = 5, said - 1 do table.insert(lines, ARGV[i]) end
+end
+for _, line in ipairs(held) do table.insert(lines, line) end
+for i = said, #ARGV do table.insert(lines, ARGV[i]) end
 lines = newest(lines, tonumber(ARGV[2]))
+if first and not ours then table.insert(lines, 1, first) end
 redis.call('DEL', KEYS[1])
-if #lines == 0 then return 1 end
-redis.call('RPUSH', KEYS[1], unpack(lines))
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-return 1
-"""
-)
+if #lines > 0 then
+  redis.call('RPUSH', KEYS[1], unpack(lines))
+  redis.call('PEXPIRE', KEYS[1], math.max(left, 1))
+end
+return ours and 2 or 1
+""")

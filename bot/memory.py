@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from bot.background import Background
@@ -11,12 +11,15 @@ from bot.lanes import Chat
 from models.conversations import Conversations
 from models.errors import RetryLater
 from models.ledger import Desk, Forgotten
-from models.values import CustomerRef, Line
+from models.values import CustomerRef, Line, Sender
 
 log = logging.getLogger(__name__)
 
-MARK_SECONDS = 0.25
+MARK_SECONDS = 1.0
 """How long marks are gathered before one statement tells the ledger about all of them."""
+
+REPLY_SECONDS = 4.0
+"""How long a customer's line waits for the reply, to go into the cache together with it."""
 
 MOST_WAITING = 5000
 """Lines held in this process at most; beyond it the ledger keeps them for the sweeper."""
@@ -25,7 +28,9 @@ MOST_WAITING = 5000
 class Memory:
     """Appends lines chat by chat in order, then marks their ledger rows as remembered.
 
-    A line that cannot be written now stays unmarked, and the sweeper brings it back.
+    A line that cannot be written now stays unmarked, and the sweeper brings it back. A row is
+    marked a while after its line is in the document and the cache, so that a turn which reads
+    all three at once finds the line in at least one.
     """
 
     def __init__(
@@ -42,8 +47,10 @@ class Memory:
         self._waiting: dict[Chat, list[Forgotten]] = {}
         self._writing: set[Chat] = set()
         self._held = 0
-        self._marks: dict[str, list[int]] = {"inbox": [], "outbox": []}
-        self._marked = asyncio.Event()
+        self._unpushed: dict[Chat, tuple[float, list[Forgotten]]] = {}
+        self._fresh: list[Forgotten] = []
+        self._ripe: list[Forgotten] = []
+        self._written = asyncio.Event()
 
     def remember(
         self, ledger: str, row_id: int, company_id: UUID, customer: CustomerRef, line: Line
@@ -64,27 +71,22 @@ class Memory:
                 self._background.start(self._write(chat), name="remember")
 
     async def run(self) -> None:
-        """Tell the ledger, a batch at a time, which rows are remembered."""
+        """Finish what was written, a batch at a time."""
         while True:
-            await self._marked.wait()
+            await self._written.wait()
             await asyncio.sleep(MARK_SECONDS)
-            await self.flush()
+            await self._push_overdue(asyncio.get_running_loop().time())
+            await self._mark_ripe()
 
     async def heal(self) -> None:
         """Drop cached conversations that missed a line; raises RetryLater without Redis."""
         await self._cache.heal()
 
     async def flush(self) -> None:
-        """Tell the ledger now."""
-        self._marked.clear()
-        inbox, outbox = self._marks["inbox"], self._marks["outbox"]
-        if not inbox and not outbox:
-            return
-        self._marks = {"inbox": [], "outbox": []}
-        try:
-            await self._desk.remembered(inbox, outbox)
-        except RetryLater as error:
-            log.warning("rows stay unmarked for the sweeper", extra={"why": str(error)})
+        """Finish everything that was written, now."""
+        await self._push_overdue(float("inf"))
+        await self._mark_ripe()
+        await self._mark_ripe()
 
     async def _write(self, chat: Chat) -> None:
         try:
@@ -94,17 +96,58 @@ class Memory:
         finally:
             self._writing.discard(chat)
 
-    async def _append(self, chat: Chat, notes: Sequence[Forgotten]) -> None:
-        company_id, customer_id = chat
+    async def _append(self, chat: Chat, notes: list[Forgotten]) -> None:
+        """A reply and what it answers go into the cache while the document is being written."""
+        awaited = all(note.line.sender is Sender.CUSTOMER for note in notes)
+        if awaited:
+            if await self._in_document(chat, notes):
+                self._await_reply(chat, notes)
+            return
+        _, asked = self._unpushed.pop(chat, (0.0, []))
+        lines = [note.line for note in (*asked, *notes)]
+        written, cached = await asyncio.gather(
+            self._in_document(chat, notes), self._cache.push(*chat, lines)
+        )
+        if not cached:
+            await self._cache.push(*chat, lines)
+        self._finished((*asked, *notes) if written else asked)
+
+    async def _in_document(self, chat: Chat, notes: Sequence[Forgotten]) -> bool:
         lines = [note.line for note in notes]
-        customer = notes[-1].customer
         try:
-            await self._conversations.append(company_id, customer, lines)
+            await self._conversations.append(chat[0], notes[-1].customer, lines)
         except RetryLater as error:
             log.warning("conversation not written yet", extra={"why": str(error)})
+            return False
+        return True
+
+    def _await_reply(self, chat: Chat, notes: list[Forgotten]) -> None:
+        due = asyncio.get_running_loop().time() + REPLY_SECONDS
+        due, waiting = self._unpushed.get(chat, (due, []))
+        self._unpushed[chat] = (due, waiting + notes)
+        self._written.set()
+
+    async def _push_overdue(self, now: float) -> None:
+        for chat, (due, _) in list(self._unpushed.items()):
+            if due <= now and (waiting := self._unpushed.pop(chat, None)):
+                await self._cache.push(*chat, [note.line for note in waiting[1]])
+                self._finished(waiting[1])
+
+    def _finished(self, notes: Iterable[Forgotten]) -> None:
+        self._fresh += notes
+        self._written.set()
+
+    async def _mark_ripe(self) -> None:
+        """Mark what was finished a round ago."""
+        ripe, self._ripe, self._fresh = self._ripe, self._fresh, []
+        if not (self._ripe or self._unpushed):
+            self._written.clear()
+        if not ripe:
             return
-        # In this order: who misses the cache must find the line in the document.
-        await self._cache.push(company_id, customer_id, lines)
-        for note in notes:
-            self._marks[note.ledger].append(note.row_id)
-        self._marked.set()
+        rows: dict[str, list[int]] = {"inbox": [], "outbox": []}
+        for note in ripe:
+            rows[note.ledger].append(note.row_id)
+        try:
+            await self._desk.remembered(rows["inbox"], rows["outbox"])
+        except RetryLater as error:
+            log.warning("rows stay unmarked for the sweeper", extra={"why": str(error)})

@@ -14,7 +14,7 @@ from bot.metrics import Metrics
 from handlers import Handler, Phrases
 from models.conversations import Conversations
 from models.errors import GiveUp, RetryLater
-from models.ledger import Claim, Ledger, Part
+from models.ledger import Ledger, Part
 from models.values import Channel, Line, Reply, Silence, Turn
 
 log = logging.getLogger(__name__)
@@ -71,19 +71,19 @@ class Turns:
         What PostgreSQL cannot take now stays open, and the sweep brings it back.
         """
         try:
-            claim, loaded = await asyncio.gather(
-                self._ledger.claim(*chat, self._host), self._cache.load(*chat)
+            claim, lines = await asyncio.gather(
+                self._ledger.claim(*chat, self._host), self._recall(*chat)
             )
             if claim.turn is None:
                 self._metrics.turn(claim.outcome, "none")
             else:
-                await self._run(claim.turn, claim, loaded)
+                await self._run(_with_history(claim.turn, lines, claim.unremembered))
         except RetryLater as error:
             log.warning("turn is left to the sweep", extra={"why": str(error)})
 
-    async def _run(self, turn: Turn, claim: Claim, loaded: tuple[Line, ...] | Miss) -> None:
+    async def _run(self, turn: Turn) -> None:
         try:
-            await self._answer(await self._with_history(turn, claim, loaded))
+            await self._answer(turn)
         except RetryLater as error:
             await self._later(turn, str(error))
         except GiveUp as error:
@@ -92,25 +92,18 @@ class Turns:
             log.exception("turn failed", extra={"turn": str(turn.id)})
             await self._later(turn, "a fault of ours; see the log")
 
-    async def _with_history(
-        self, turn: Turn, claim: Claim, loaded: tuple[Line, ...] | Miss
-    ) -> Turn:
-        lines = await self._recall(turn, loaded.token) if isinstance(loaded, Miss) else loaded
-        asked = {line.id for line in turn.messages}
-        known = {line.id: line for line in (*lines, *claim.unremembered) if line.id not in asked}
-        history = sorted(known.values(), key=_by_time)[-HISTORY_LINES:]
-        return replace(turn, history=tuple(history))
-
-    async def _recall(self, turn: Turn, token: str | None) -> Sequence[Line]:
-        """The document's last lines; without Mongo the turn goes on with what the ledger knows."""
-        company, customer = turn.company.id, turn.customer.id
+    async def _recall(self, company: UUID, customer: UUID) -> Sequence[Line]:
+        """The last lines; without Mongo the turn goes on with what the ledger knows."""
+        loaded = await self._cache.load(company, customer)
+        if not isinstance(loaded, Miss):
+            return loaded
         try:
             lines = await self._conversations.last(company, customer, HISTORY_LINES)
-        except RetryLater as error:
+        except (RetryLater, GiveUp) as error:
             log.warning("history is missing from this turn", extra={"why": str(error)})
             return ()
-        if token is not None:
-            await self._cache.fill(company, customer, token, lines)
+        if loaded.token is not None:
+            self._cache.hold(company, customer, loaded.token, lines)
         return lines
 
     async def _answer(self, turn: Turn) -> None:
@@ -125,7 +118,7 @@ class Turns:
                 turn, host=self._host, reason=said.reason, handler=said.handler
             )
             self._metrics.turn("silent", handler.name)
-            self._notify(turn.company.id, turn.channel)
+            await self._left_to_others(turn)
             return
         await self._record(turn, said)
 
@@ -139,7 +132,12 @@ class Turns:
         if outcome == "joined":
             self._joined((turn.company.id, turn.customer.id), turn.messages[-1].id)
         elif outcome != "ready" or not self._offer(turn.channel, _parts(turn, reply, ids)):
-            self._notify(turn.company.id, turn.channel)
+            await self._left_to_others(turn)
+
+    async def _left_to_others(self, turn: Turn) -> None:
+        """No reply of ours will carry the history into the cache; somebody may have to deliver."""
+        self._notify(turn.company.id, turn.channel)
+        await self._cache.fill_held(turn.company.id, turn.customer.id)
 
     async def _later(self, turn: Turn, reason: str) -> None:
         if turn.tries >= len(self._retry_minutes):
@@ -169,6 +167,13 @@ class Turns:
             event_data={"reason": "no answer was possible", "why": reason},
         )
         await self._record(turn, reply)
+
+
+def _with_history(turn: Turn, lines: Sequence[Line], unremembered: Sequence[Line]) -> Turn:
+    asked = {line.id for line in turn.messages}
+    known = {line.id: line for line in (*lines, *unremembered) if line.id not in asked}
+    history = sorted(known.values(), key=_by_time)[-HISTORY_LINES:]
+    return replace(turn, history=tuple(history))
 
 
 def _by_time(line: Line) -> tuple[datetime, str]:
