@@ -15,8 +15,11 @@ from models.values import CustomerRef, Line, Sender
 
 log = logging.getLogger(__name__)
 
-MARK_SECONDS = 1.0
-"""How long marks are gathered before one statement tells the ledger about all of them."""
+ROUND_SECONDS = 1.0
+"""How long a written line ripens before its row is marked."""
+
+UNTOLD_ROUNDS = 3
+"""After so many rounds in which no sweep took the ripe rows, they are marked without one."""
 
 REPLY_SECONDS = 4.0
 """How long a customer's line waits for the reply, to go into the cache together with it."""
@@ -50,6 +53,7 @@ class Memory:
         self._unpushed: dict[Chat, tuple[float, list[Forgotten]]] = {}
         self._fresh: list[Forgotten] = []
         self._ripe: list[Forgotten] = []
+        self._untold = 0
         self._written = asyncio.Event()
 
     def remember(
@@ -74,9 +78,12 @@ class Memory:
         """Finish what was written, a batch at a time."""
         while True:
             await self._written.wait()
-            await asyncio.sleep(MARK_SECONDS)
+            await asyncio.sleep(ROUND_SECONDS)
             await self._push_overdue(asyncio.get_running_loop().time())
-            await self._mark_ripe()
+            self._untold += 1
+            if self._ripe and self._untold >= UNTOLD_ROUNDS:
+                await self._mark_ripe()
+            self._ripen()
 
     async def heal(self) -> None:
         """Drop cached conversations that missed a line; raises RetryLater without Redis."""
@@ -85,8 +92,14 @@ class Memory:
     async def flush(self) -> None:
         """Finish everything that was written, now."""
         await self._push_overdue(float("inf"))
+        self._ripen()
         await self._mark_ripe()
-        await self._mark_ripe()
+
+    def take_ripe(self) -> tuple[list[int], list[int]]:
+        """Rows of inbox and outbox that whoever calls this tells the ledger to mark."""
+        ripe, self._ripe, self._untold = self._ripe, [], 0
+        inbox = [note.row_id for note in ripe if note.ledger == "inbox"]
+        return inbox, [note.row_id for note in ripe if note.ledger == "outbox"]
 
     async def _write(self, chat: Chat) -> None:
         try:
@@ -137,17 +150,17 @@ class Memory:
         self._fresh += notes
         self._written.set()
 
-    async def _mark_ripe(self) -> None:
-        """Mark what was finished a round ago."""
-        ripe, self._ripe, self._fresh = self._ripe, self._fresh, []
+    def _ripen(self) -> None:
+        self._ripe += self._fresh
+        self._fresh = []
         if not (self._ripe or self._unpushed):
             self._written.clear()
-        if not ripe:
+
+    async def _mark_ripe(self) -> None:
+        inbox, outbox = self.take_ripe()
+        if not inbox and not outbox:
             return
-        rows: dict[str, list[int]] = {"inbox": [], "outbox": []}
-        for note in ripe:
-            rows[note.ledger].append(note.row_id)
         try:
-            await self._desk.remembered(rows["inbox"], rows["outbox"])
+            await self._desk.remembered(inbox, outbox)
         except RetryLater as error:
             log.warning("rows stay unmarked for the sweeper", extra={"why": str(error)})

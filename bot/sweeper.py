@@ -65,7 +65,10 @@ class Sweeper:
     async def sweep(self, grace_seconds: float) -> None:
         """One round."""
         running = [customer for _, customer in self._slots.running]
-        await self._desk.strays(self._host.id, running, age_seconds=STRAY_SECONDS)
+        inbox, outbox = self._memory.take_ripe()
+        await self._desk.tidy(
+            self._host.id, running, age_seconds=STRAY_SECONDS, inbox=inbox, outbox=outbox
+        )
         for company, customer, newest in await self._desk.waiting(grace_seconds=grace_seconds):
             chat = (company, customer)
             if chat not in self._slots:

@@ -1,4 +1,4 @@
-"""The ledger's verbs: each is one SQL function of ``migrations/0004_road.sql``, one round trip."""
+"""The ledger's verbs: each is one SQL function of ``migrations/``, one round trip."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -234,9 +234,21 @@ class Desk:
         row = await self._call("desk_bury", list(hosts))
         return int(next(iter(row.values())))
 
-    async def strays(self, host: UUID, running: Sequence[UUID], *, age_seconds: float) -> int:
-        """Free this host's turns that it no longer runs; *running* are customers."""
-        row = await self._call("desk_strays", host, list(running), age_seconds)
+    async def tidy(
+        self,
+        host: UUID,
+        running: Sequence[UUID],
+        *,
+        age_seconds: float,
+        inbox: Sequence[int] = (),
+        outbox: Sequence[int] = (),
+    ) -> int:
+        """Free this host's turns that it no longer runs (*running* are customers); how many.
+
+        The conversation documents hold the rows *inbox* and *outbox* now.
+        """
+        args = (host, list(running), age_seconds, list(inbox), list(outbox))
+        row = await self._call("desk_tidy", *args)
         return int(next(iter(row.values())))
 
     async def waiting(

@@ -388,8 +388,8 @@ async def test_the_sweep_finds_what_waits_and_leaves_what_is_held(
     assert await desk.waiting(grace_seconds=0) == [(company, kept.customer.id, sent.wa_id)]
     await ledger.claim(company, kept.customer.id, HOST)
     assert await desk.waiting(grace_seconds=0) == []
-    assert await desk.strays(HOST, [kept.customer.id], age_seconds=0) == 0
-    assert await desk.strays(HOST, [], age_seconds=0) == 1
+    assert await desk.tidy(HOST, [kept.customer.id], age_seconds=0) == 0
+    assert await desk.tidy(HOST, [], age_seconds=0) == 1
     assert await desk.waiting(grace_seconds=0) == [(company, kept.customer.id, None)]
 
 
@@ -400,7 +400,7 @@ async def test_history_not_yet_written_is_found_until_it_is_marked(
     kept = await accept(ledger, sent)
 
     (found,) = await desk.unremembered(age_seconds=0)
-    await desk.remembered([kept.inbox_id], [])
+    await desk.tidy(HOST, [], age_seconds=60, inbox=[kept.inbox_id or 0])
 
     assert (found.line.id, found.line.text) == (sent.wa_id, "hola")
     assert await desk.unremembered(age_seconds=0) == []

@@ -39,6 +39,7 @@ ROAD: dict[str, tuple[object, ...]] = {
     "desk_beat": (H, "host", 0, "daemon"),
     "desk_bury": ([H],),
     "desk_strays": (H, [], 1.0),
+    "desk_tidy": (H, [], 1.0, [row(100)], [row(100)]),
     "desk_waiting": (1.0, 1000),
     "desk_ready": (),
     "desk_unremembered": (1.0, 200),

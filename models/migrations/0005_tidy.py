@@ -1,0 +1,13 @@
+"""The sweep marks what is remembered, in the statement it sends anyway."""
+
+from pathlib import Path
+
+from tortoise.migrations.migration import Migration as Base
+from tortoise.migrations.operations import RunSQL
+
+
+class Migration(Base):
+    """Runs the SQL file of the same name."""
+
+    dependencies = [("models", "0004_road")]
+    operations = [RunSQL(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))]
