@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 
 import asyncpg
 from pymongo import AsyncMongoClient
+from redis.asyncio import Redis
 
 from bot.stores import Urls
 from models.conversations import open_conversations
@@ -74,6 +75,8 @@ async def settled(
             first = await _make_first(admin, mongo, population, servers, names[0])
             for name in names[1:]:
                 await _copy(admin, mongo, names[0], name)
+            for slot, _ in enumerate(names, 1):
+                await _forget(servers, slot)
             yield {name: _urls(servers, name, slot) for slot, name in enumerate(names, 1)} | first
         finally:
             for name in names:
@@ -113,6 +116,12 @@ async def _drop(
 ) -> None:
     await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     await mongo.drop_database(name)
+
+
+async def _forget(servers: dict[str, str], slot: int) -> None:
+    redis = Redis.from_url(_redis(servers, slot))
+    await redis.flushdb()
+    await redis.aclose()
 
 
 async def _write_rows(population: Population, url: str) -> None:
@@ -172,12 +181,16 @@ def _spoken(number: int) -> tuple[Sender, str, AiMetadata | None]:
 
 
 def _urls(servers: dict[str, str], name: str, slot: int) -> Urls:
-    postgres, redis = urlsplit(servers["postgres"]), urlsplit(servers["valkey"])
+    postgres = urlsplit(servers["postgres"])
     return Urls(
         postgres=f"{postgres.scheme}://app@/{name}?{postgres.query}",
-        redis=f"unix://{redis.path}?db={slot}",
+        redis=_redis(servers, slot),
         mongo=servers["mongod"],
     )
+
+
+def _redis(servers: dict[str, str], slot: int) -> str:
+    return f"unix://{urlsplit(servers['valkey']).path}?db={slot}"
 
 
 _VOICE = (

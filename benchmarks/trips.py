@@ -6,6 +6,14 @@ from dataclasses import dataclass
 from benchmarks.proxy import Trip
 
 
+CONNECTION_SETUP = (
+    "SELECT current_setting('",
+    "WITH RECURSIVE typeinfo_",
+    "SELECT set_config('jit',",
+)
+"""What asyncpg asks once a connection, about types."""
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
     """The trips of one lone message, in the order in which they began."""
@@ -49,7 +57,7 @@ def count(trips: Sequence[Trip], background: Collection[tuple[str, str]]) -> Cou
     own = [
         (store, label, ended if _waits(label) else began, ended)
         for store, label, began, ended in trips
-        if (store, label) not in background
+        if (store, label) not in background and not label.startswith(CONNECTION_SETUP)
     ]
     return Counted(tuple(sorted(own, key=lambda trip: trip[2])))
 
