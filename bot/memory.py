@@ -127,8 +127,9 @@ class Memory:
 
     async def _in_document(self, chat: Chat, notes: Sequence[Forgotten]) -> bool:
         lines = [note.line for note in notes]
+        late = any(note.late for note in notes)
         try:
-            await self._conversations.append(chat[0], notes[-1].customer, lines)
+            await self._conversations.append(chat[0], notes[-1].customer, lines, late=late)
         except RetryLater as error:
             log.warning("conversation not written yet", extra={"why": str(error)})
             return False

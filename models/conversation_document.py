@@ -60,6 +60,30 @@ def addition(line: Line, now: datetime) -> Document:
     }
 
 
+def insertion(line: Line, now: datetime) -> list[Document]:
+    """The change that adds a *line* that comes late: behind those said before it or at its time."""
+    return [
+        {
+            "$set": {
+                "messages": {
+                    "$concatArrays": [
+                        _said("$lte", line.at),
+                        [{"$literal": to_document(line)}],
+                        _said("$gt", line.at),
+                    ]
+                },
+                "messageCount": {"$add": ["$messageCount", 1]},
+                "lastInteraction": {"$max": ["$lastInteraction", line.at]},
+                "updatedAt": now,
+            }
+        }
+    ]
+
+
+def _said(when: str, at: datetime) -> Document:
+    return {"$filter": {"input": "$messages", "cond": {when: ["$$this.timestamp", at]}}}
+
+
 def other_holder(company_id: UUID, customer: CustomerRef) -> Document:
     """Finds the document of somebody else that still bears *customer*'s phone."""
     return {

@@ -65,15 +65,18 @@ class Conversations:
         lines: Sequence[Line],
         *,
         stage: Stage | None = None,
+        late: bool = False,
     ) -> None:
         """Remember *lines*, each id once however often it comes, in one round trip.
+
+        Lines that come *late*, after others that were said later, go where they belong.
 
         Makes the document where there is none, and keeps the customer's phone and name as
         given. ``customer.stage`` is for a new document only; *stage* moves an old one too.
         """
         if not lines:
             return
-        writes = self._writes(company_id, customer, lines, stage)
+        writes = self._writes(company_id, customer, lines, stage, late=late)
         for _ in range(3):
             refused = await self._write(writes)
             if not refused:
@@ -120,12 +123,15 @@ class Conversations:
         customer: CustomerRef,
         lines: Sequence[Line],
         stage: Stage | None,
+        *,
+        late: bool,
     ) -> list[UpdateOne]:
         now, key = _now(), _key(company_id, customer.id)
+        change = shape.insertion if late else shape.addition
         writes = [UpdateOne(key, shape.opening(customer, now, stage), upsert=True)]
         for line in lines:
             without = key | {"messages.id": {"$ne": clean(line.id)}}
-            writes.append(UpdateOne(without, shape.addition(line, now)))
+            writes.append(UpdateOne(without, change(line, now)))
         return writes
 
     async def _write(self, writes: Sequence[UpdateOne]) -> Sequence[Document]:

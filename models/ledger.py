@@ -74,13 +74,14 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """A ledger row to be written into its conversation document."""
+    """A ledger row to be written into its conversation document; *late*: others came before it."""
 
     ledger: str
     row_id: int
     company_id: UUID
     customer: CustomerRef
     line: Line
+    late: bool = False
 
 
 class Ledger:
@@ -375,4 +376,5 @@ def _forgotten(raw: Mapping[str, Any]) -> Forgotten:
     at = datetime.fromisoformat(raw["at"])
     line = Line(raw["line"], at, Sender(raw["sender"]), raw["text"], ai_metadata(raw["ai"]))
     customer = _customer({**raw, "id": raw["customer_id"]})
-    return Forgotten(raw["ledger"], raw["id"], UUID(raw["company_id"]), customer, line)
+    company_id = UUID(raw["company_id"])
+    return Forgotten(raw["ledger"], raw["id"], company_id, customer, line, late=True)

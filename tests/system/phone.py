@@ -1,0 +1,177 @@
+"""Phones without WhatsApp whose messages outlive any process: two files in a folder.
+
+``written.jsonl`` is what people wrote, ``arrived.jsonl`` what they can read. As WhatsApp does,
+a message is offered again until the client has taken it (``taken.jsonl``). ``die`` names the
+point at which the daemon is to kill itself next.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from bot.whatsapp.client import Observer
+from bot.whatsapp.events import MESSAGE
+from bot.whatsapp.library import Protos, read_protos
+from bot.whatsapp.session import Connection
+from tests.fakes.connection import SessionFile
+
+_REGISTERED, _CONNECTED = 0, 3
+
+
+class Phones:
+    """The people's side of the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, company: UUID, phone: str, text: str, wa_id: str) -> None:
+        """A customer writes."""
+        at = time.time_ns() // 1_000_000 - 60_000  # It was under way for a minute.
+        line = {"company": str(company), "phone": phone, "text": text, "id": wa_id, "at": at}
+        append(self.folder / "written.jsonl", line)
+
+    def arrived(self, phone: str) -> list[str]:
+        """What this customer can read."""
+        lines = read(self.folder / "arrived.jsonl")
+        return [line["text"] for line in lines if line["chat"] == f"{phone}@s.whatsapp.net"]
+
+    def die(self, at: str) -> None:
+        """Kill the daemon when it next comes to this point."""
+        (self.folder / "die").write_text(at, encoding="utf-8")
+
+
+class PhoneConnector:
+    """Makes the daemon's connections to that folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def load(self) -> Protos:
+        """The messages, without the library."""
+        return read_protos()
+
+    def connect(self, company_id: UUID, session: Path, observer: Observer) -> Connection:
+        """One connection of one company."""
+        return PhoneConnection(self._folder, company_id, session, observer)
+
+    async def unreachable(self) -> str | None:
+        """It is always there."""
+        return None
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class PhoneConnection:
+    """Offers on a thread of its own, as the client does, and writes what the client writes."""
+
+    def __init__(self, folder: Path, company: UUID, session: Path, observer: Observer) -> None:
+        self._folder = folder
+        self._company = str(company)
+        self._session = session
+        self._observer = observer
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._offer, name="phone", daemon=True)
+
+    async def start(self) -> None:
+        """Connect."""
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        self._over.set()
+        await asyncio.to_thread(self._thread.join)
+
+    async def send(self, chat: str, text: str, secret: bytes) -> str:
+        """Secret, ratchet, wire: in the client's own order, with a place to die before each."""
+        wa_id = "3EB0" + hashlib.sha256(secret).hexdigest()[:18].upper()
+        file = SessionFile(self._session)
+        self._die("before the secret")
+        file.write_secret(chat, wa_id, secret)
+        self._die("before the ratchet")
+        file.turn_ratchet(f"{chat.partition('@')[0]}:0")
+        self._die("before the wire")
+        append(self._folder / "arrived.jsonl", {"chat": chat, "text": text, "id": wa_id})
+        self._die("after the wire")
+        return wa_id
+
+    async def typing(self, chat: str, on: bool) -> None:
+        """Shown to nobody."""
+
+    def _offer(self) -> None:
+        protos = read_protos()
+        for code in (_REGISTERED, _CONNECTED):
+            self._observer.on_event(code, b"")
+        while not self._over.wait(0.01):
+            for line in self._waiting():
+                self._die("before the journal")
+                self._observer.on_event(MESSAGE, event(protos, line))
+                self._die("after the journal")
+                append(self._folder / "taken.jsonl", {"id": line["id"]})
+
+    def _waiting(self) -> list[dict[str, Any]]:
+        written = read(self._folder / "written.jsonl")
+        taken = {line["id"] for line in read(self._folder / "taken.jsonl")}
+        return [
+            line for line in written if line["company"] == self._company and line["id"] not in taken
+        ]
+
+    def _die(self, point: str) -> None:
+        order = self._folder / "die"
+        with contextlib.suppress(FileNotFoundError):
+            if order.read_text(encoding="utf-8") == point:
+                order.unlink()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def append(file: Path, line: dict[str, Any]) -> None:
+    """Add one line; it is on the disk when this returns."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.write(descriptor, (json.dumps(line) + "\n").encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read(file: Path) -> list[dict[str, Any]]:
+    """All lines so far."""
+    return list(_lines(file))
+
+
+def event(protos: Protos, line: dict[str, Any]) -> bytes:
+    """The message as the client hands it over."""
+    message = protos.events.Message()
+    message.Message.conversation = line["text"]
+    source = message.Info.MessageSource
+    for jid, user in (
+        (source.Chat, line["phone"]),
+        (source.Sender, line["phone"]),
+        (source.SenderAlt, ""),
+        (source.RecipientAlt, ""),
+        (source.BroadcastListOwner, ""),
+    ):
+        server = "s.whatsapp.net" if user else ""
+        values = {"User": user, "Server": server, "Device": 0, "RawAgent": 0, "Integrator": 0}
+        for name, value in {**values, "IsEmpty": not user}.items():
+            setattr(jid, name, value)
+    source.IsFromMe = source.IsGroup = message.IsEdit = False
+    message.Info.ID, message.Info.Timestamp = line["id"], line["at"]
+    message.Info.Pushname = "Ana"
+    return bytes(message.SerializePartialToString())
+
+
+def _lines(file: Path) -> Iterator[dict[str, Any]]:
+    if file.exists():
+        for line in file.read_text(encoding="utf-8").splitlines():
+            yield json.loads(line)
