@@ -32,8 +32,9 @@ def say(**words: object) -> None:
 class Book:
     """Leases, states and delivery of one host that is alone in the world."""
 
-    def __init__(self, companies: list[UUID]) -> None:
+    def __init__(self, companies: list[UUID], died: Path) -> None:
         self._companies = companies
+        self._died = died
         self.wires: dict[UUID, Wire] = {}
 
     async def wanted(self) -> list[WantedCompany]:
@@ -64,7 +65,8 @@ class Book:
         fields = ("wa_id", "sender", "phone", "lid", "chat", "text", "kind", "name", "stale")
         words = {name: getattr(message, name) for name in fields}
         say(event="message", seq=message.journal_seq, company=message.company_id, **words)
-        if message.text == "die before storing":
+        if message.text == "die before storing" and not self._died.exists():
+            self._died.touch()
             os.kill(os.getpid(), 9)
 
 
@@ -112,7 +114,7 @@ class Commands:
 
 async def main(state_dir: str, *companies: str) -> None:
     """Host the companies until ``stop`` or the end of the input."""
-    book = Book([UUID(company) for company in companies])
+    book = Book([UUID(company) for company in companies], Path(state_dir) / "died")
     sessions = Sessions(
         Settings(daemon=Daemon(state_dir=Path(state_dir))),
         leases=book,

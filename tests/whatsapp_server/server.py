@@ -80,10 +80,17 @@ class WhatsAppServer:
         connection, device = self.unpaired[scan.ref]
         await connection.pair(owner, device, scan)
 
+    def forget(self, owner: Owner) -> None:
+        """No device is linked any more, and nobody keeps a session with one."""
+        owner.devices.clear()
+        for party in (owner.phone, *(customer.party for customer in self.customers)):
+            for peer in [one for one in party.sessions if one.startswith(owner.lid)]:
+                del party.sessions[peer]
+
     async def unlink(self, owner: Owner) -> None:
         """The owner removes the linked device on the phone."""
         connection = self.online[owner.number]
-        owner.devices.clear()
+        self.forget(owner)
         conflict = Node("conflict", {"type": "device_removed"})
         await connection.end(Node("stream:error", {"code": "401"}, [conflict]))
 

@@ -4,6 +4,7 @@ import importlib.util
 import platform
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -73,12 +74,18 @@ def make_event(protos: Protos) -> MakeEvent:
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[WhatsAppServer]:
+    """The loopback server, for one test."""
+    async with open_server(tmp_path) as server:
+        yield server
+
+
+@asynccontextmanager
+async def open_server(folder: Path) -> AsyncIterator[WhatsAppServer]:
     """The loopback server; skips where the real client cannot meet it."""
     library = client_library()
     if library is None:
         pytest.skip("the real client is tested on Linux x86-64 with neonize installed")
-    server = WhatsAppServer(library)
-    async with server.open(tmp_path):
+    async with WhatsAppServer(library).open(folder) as server:
         yield server
 
 
