@@ -47,7 +47,7 @@ class _Group:
 
     def _add(self, name: str, about: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = self._commands.add_parser(
-            name, help=about, description=about.capitalize() + "."
+            name, help=about, description=f"{about[0].upper()}{about[1:]}."
         )
         # Without a default of its own, so that one given before the command stays.
         parser.add_argument("--config", metavar="PATH", type=Path, default=argparse.SUPPRESS)
