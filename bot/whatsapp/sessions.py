@@ -79,6 +79,7 @@ class Sessions:
         wanted = {company.id: company for company in await self._leases.wanted()}
         for company_id in self._hosted.keys() - wanted.keys():
             self._hosted[company_id].cancel()
+            self._recorder.say(company_id, State(Reason.STOPPED))
         for company_id in wanted.keys() - self._hosted.keys():
             if await self._should_start(company_id):
                 self._begin(connector, wanted[company_id])

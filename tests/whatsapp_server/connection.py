@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from cryptography.exceptions import InvalidTag
 
+from tests.whatsapp_server.answers import bundle_of, who_has_what
 from tests.whatsapp_server.nodes import SERVER, Jid, Node, Value, decode, encode
 from tests.whatsapp_server.noise import PROLOGUE, Ciphers, Handshake
 from tests.whatsapp_server.people import Device, Owner, Scan
@@ -168,7 +169,7 @@ class Connection:
     async def _answer(self, node: Node) -> None:
         table: dict[str, Callable[[Node], Node | None]] = {
             "encrypt": self._keys,
-            "usync": self._usync,
+            "usync": lambda asked: who_has_what(self._server, asked),
             "passive": self._passive,
         }
         find = table.get(node.get("xmlns"))
@@ -205,49 +206,14 @@ class Connection:
                 self._own_device.prekeys[number] = key.child("value").data
             return None
         wanted = [one.attrs["jid"] for one in node.child("key").children]
-        return Node("list", content=[self._bundle(jid) for jid in wanted if isinstance(jid, Jid)])
+        jids = [jid for jid in wanted if isinstance(jid, Jid)]
+        return Node("list", content=[bundle_of(self._server, jid) for jid in jids])
 
     @property
     def _own_device(self) -> Device:
         if self.owner is None:
             raise RuntimeError("this client is not logged in")
         return self.owner.devices[self.number]
-
-    def _bundle(self, jid: Jid) -> Node:
-        bundle = self._server.party(jid).bundle()
-        signed = [
-            Node("id", content=bundle.signed_id.to_bytes(3, "big")),
-            Node("value", content=bundle.signed_key),
-            Node("signature", content=bundle.signature),
-        ]
-        one_time = [
-            Node("id", content=(bundle.one_time_id or 0).to_bytes(3, "big")),
-            Node("value", content=bundle.one_time_key or b""),
-        ]
-        content = [
-            Node("registration", content=bundle.registration_id.to_bytes(4, "big")),
-            Node("type", content=b"\x05"),
-            Node("identity", content=bundle.identity),
-            Node("skey", content=signed),
-            Node("key", content=one_time),
-        ]
-        return Node("user", {"jid": jid}, content)
-
-    def _usync(self, node: Node) -> Node:
-        """Which devices and which hidden address somebody has; here everybody has one phone."""
-        asked = node.child("usync", "list").children
-        users = [self._user(one.attrs["jid"]) for one in asked if "jid" in one.attrs]
-        attrs = {"sid": node.child("usync").get("sid"), "mode": "query", "last": "true"}
-        return Node("usync", attrs | {"index": "0"}, [Node("list", content=users)])
-
-    def _user(self, jid: str | Jid) -> Node:
-        if not isinstance(jid, Jid):
-            raise TypeError(f"{jid} is no address")
-        devices = Node("device-list", content=[Node("device", {"id": "0"})])
-        content = [Node("devices", content=[devices])]
-        if jid.server != "lid":
-            content.append(Node("lid", {"val": self._server.lid_of(jid)}))
-        return Node("user", {"jid": jid}, content)
 
     async def _route(self, node: Node) -> None:
         """Give each copy to whom it is for, then release the sender with an ack."""

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.padding import PKCS7
 
+from tests.whatsapp_server.fields import Fields, bytes_of, number_of, pack, unpack
 from tests.whatsapp_server.keys import KeyPair, typed
 
 _VERSION = b"\x33"
-Fields = dict[int, int | bytes]
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,12 @@ class Session:
         """The plaintext. Raises ValueError where the message was tampered with or repeated."""
         body, mac = message[:-8], message[-8:]
         fields = unpack(body[1:])
-        ratchet, counter = _bytes(fields, 1)[1:], _int(fields, 2)
+        ratchet, counter = bytes_of(fields, 1)[1:], number_of(fields, 2)
         cipher, key, iv = _message_keys(self._seed(ratchet, counter))
         if not hmac.compare_digest(mac, _mac(key, self.theirs, self.ours, body)):
             raise ValueError("the message does not verify")
         self.opening = None
-        return _unaes(cipher, iv, _bytes(fields, 4))
+        return _unaes(cipher, iv, bytes_of(fields, 4))
 
     def _seed(self, ratchet: bytes, counter: int) -> bytes:
         if (ratchet, counter) in self.skipped:
@@ -139,7 +139,7 @@ class Party:
         """The plaintext of a message from *peer*."""
         if kind == "pkmsg":
             fields = unpack(message[1:])
-            message = _bytes(fields, 4)
+            message = bytes_of(fields, 4)
             if peer not in self.sessions or self.sessions[peer].opening is not None:
                 self.sessions[peer] = self._answer(fields)
         plain = self.sessions[peer].decrypt(message)
@@ -165,7 +165,7 @@ class Party:
         return session
 
     def _answer(self, fields: Fields) -> Session:
-        base, identity = _bytes(fields, 2)[1:], _bytes(fields, 3)[1:]
+        base, identity = bytes_of(fields, 2)[1:], bytes_of(fields, 3)[1:]
         secrets = [
             self.signed.agree(identity),
             self.identity.agree(base),
@@ -175,60 +175,6 @@ class Party:
             secrets.append(self.one_time.agree(base))
         root, key = _agreement(secrets)
         return Session(self.identity.public, identity, root, self.signed, _Chain(key))
-
-
-def pack(fields: Fields) -> bytes:
-    """A protobuf message of numbers and bytes, by field number."""
-    parts = []
-    for number, value in sorted(fields.items()):
-        if isinstance(value, int):
-            parts += [_varint(number << 3), _varint(value)]
-        else:
-            parts += [_varint(number << 3 | 2), _varint(len(value)), value]
-    return b"".join(parts)
-
-
-def unpack(data: bytes) -> Fields:
-    """The numbers and bytes of a protobuf message."""
-    fields: Fields = {}
-    at = 0
-    while at < len(data):
-        key, at = _read_varint(data, at)
-        value, at = _read_varint(data, at)
-        if key & 7 == 2:
-            fields[key >> 3] = data[at : at + value]
-            at += value
-        else:
-            fields[key >> 3] = value
-    return fields
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*out, number])
-
-
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    number = shift = 0
-    while True:
-        byte = data[at]
-        number |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return number, at
-
-
-def _bytes(fields: Fields, number: int) -> bytes:
-    value = fields[number]
-    return value if isinstance(value, bytes) else b""
-
-
-def _int(fields: Fields, number: int) -> int:
-    value = fields.get(number, 0)
-    return value if isinstance(value, int) else 0
 
 
 def _hkdf(secret: bytes, salt: bytes, label: bytes, length: int) -> bytes:

@@ -225,6 +225,7 @@ async def test_a_company_no_longer_wanted_is_stopped(machine: Machine) -> None:
         await desk.reaches(company, Reason.ONLINE)
         desk.companies.clear()
         await asyncio.wait_for(machine.connection(company).stopped.wait(), 5)
+        await desk.reaches(company, Reason.STOPPED)
 
 
 async def test_without_a_way_to_whatsapp_it_says_so_and_connects_when_there_is_one(
