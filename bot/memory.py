@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
@@ -15,13 +16,13 @@ from models.values import CustomerRef, Line, Sender
 
 log = logging.getLogger(__name__)
 
-ROUND_SECONDS = 1.0
-"""How long a written line ripens before its row is marked."""
+RIPE_SECONDS = 1.0
+"""How long a line is in the document and the cache before its row is marked."""
 
-UNTOLD_ROUNDS = 3
-"""After so many rounds in which no sweep took the ripe rows, they are marked without one."""
+UNTOLD_SECONDS = 4.0
+"""Rows that no sweep has taken by then are marked without one."""
 
-REPLY_SECONDS = 4.0
+REPLY_SECONDS = 10.0
 """How long a customer's line waits for the reply, to go into the cache together with it."""
 
 MOST_WAITING = 5000
@@ -51,9 +52,7 @@ class Memory:
         self._writing: set[Chat] = set()
         self._held = 0
         self._unpushed: dict[Chat, tuple[float, list[Forgotten]]] = {}
-        self._fresh: list[Forgotten] = []
-        self._ripe: list[Forgotten] = []
-        self._untold = 0
+        self._unmarked: deque[tuple[float, Forgotten]] = deque()
         self._written = asyncio.Event()
 
     def remember(
@@ -75,15 +74,15 @@ class Memory:
                 self._background.start(self._write(chat), name="remember")
 
     async def run(self) -> None:
-        """Finish what was written, a batch at a time."""
+        """Finish what was written and nobody else finishes, a batch at a time."""
         while True:
             await self._written.wait()
-            await asyncio.sleep(ROUND_SECONDS)
-            await self._push_overdue(asyncio.get_running_loop().time())
-            self._untold += 1
-            if self._ripe and self._untold >= UNTOLD_ROUNDS:
-                await self._mark_ripe()
-            self._ripen()
+            await asyncio.sleep(RIPE_SECONDS)
+            await self._push_overdue(_now())
+            if self._unmarked and self._unmarked[0][0] <= _now() - UNTOLD_SECONDS:
+                await self._mark(*self.take_ripe())
+            if not (self._unmarked or self._unpushed):
+                self._written.clear()
 
     async def heal(self) -> None:
         """Drop cached conversations that missed a line; raises RetryLater without Redis."""
@@ -92,14 +91,16 @@ class Memory:
     async def flush(self) -> None:
         """Finish everything that was written, now."""
         await self._push_overdue(float("inf"))
-        self._ripen()
-        await self._mark_ripe()
+        await self._mark(*self.take_ripe(float("inf")))
 
-    def take_ripe(self) -> tuple[list[int], list[int]]:
+    def take_ripe(self, before: float | None = None) -> tuple[list[int], list[int]]:
         """Rows of inbox and outbox that whoever calls this tells the ledger to mark."""
-        ripe, self._ripe, self._untold = self._ripe, [], 0
-        inbox = [note.row_id for note in ripe if note.ledger == "inbox"]
-        return inbox, [note.row_id for note in ripe if note.ledger == "outbox"]
+        before = _now() - RIPE_SECONDS if before is None else before
+        rows: dict[str, list[int]] = {"inbox": [], "outbox": []}
+        while self._unmarked and self._unmarked[0][0] <= before:
+            _, note = self._unmarked.popleft()
+            rows[note.ledger].append(note.row_id)
+        return rows["inbox"], rows["outbox"]
 
     async def _write(self, chat: Chat) -> None:
         try:
@@ -136,8 +137,7 @@ class Memory:
         return True
 
     def _await_reply(self, chat: Chat, notes: list[Forgotten]) -> None:
-        due = asyncio.get_running_loop().time() + REPLY_SECONDS
-        due, waiting = self._unpushed.get(chat, (due, []))
+        due, waiting = self._unpushed.get(chat, (_now() + REPLY_SECONDS, []))
         self._unpushed[chat] = (due, waiting + notes)
         self._written.set()
 
@@ -148,20 +148,18 @@ class Memory:
                 self._finished(waiting[1])
 
     def _finished(self, notes: Iterable[Forgotten]) -> None:
-        self._fresh += notes
+        now = _now()
+        self._unmarked.extend((now, note) for note in notes)
         self._written.set()
 
-    def _ripen(self) -> None:
-        self._ripe += self._fresh
-        self._fresh = []
-        if not (self._ripe or self._unpushed):
-            self._written.clear()
-
-    async def _mark_ripe(self) -> None:
-        inbox, outbox = self.take_ripe()
+    async def _mark(self, inbox: Sequence[int], outbox: Sequence[int]) -> None:
         if not inbox and not outbox:
             return
         try:
             await self._desk.remembered(inbox, outbox)
         except RetryLater as error:
             log.warning("rows stay unmarked for the sweeper", extra={"why": str(error)})
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

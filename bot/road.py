@@ -18,6 +18,7 @@ from bot.lanes import Chat, Lanes, Slots
 from bot.memory import Memory
 from bot.metrics import Metrics
 from bot.rate_limit import RateLimit
+from bot.recall import Recall
 from bot.stores import Stores
 from bot.sweeper import Sweeper
 from bot.turns import Turns
@@ -82,9 +83,11 @@ async def open_road(
         )
         cache = ContextCache(stores.redis)
         memory = Memory(stores.conversations, cache, desk, notes)
+        recall = Recall(cache, stores.conversations)
 
         async def call(chat: Chat, newest: str) -> None:
             if ring is not None and newest:
+                recall.begin(chat)
                 try:
                     await ring(chat, newest)
                     return
@@ -105,8 +108,7 @@ async def open_road(
         turns = Turns(
             ledger,
             handlers,
-            stores.conversations,
-            cache,
+            recall,
             host=host.id,
             phrases=phrases,
             metrics=metrics,

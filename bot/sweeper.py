@@ -17,8 +17,11 @@ log = logging.getLogger(__name__)
 SWEEP_SECONDS = 1.0
 STRAY_SECONDS = 10.0
 """A turn that this host claimed this long ago and does not run has been dropped on the way."""
-FORGOTTEN_SECONDS = 10.0
-"""A ledger row not known to be remembered after this long is written again."""
+FORGOTTEN_SECONDS = 20.0
+"""A ledger row not known to be remembered after this long is written again.
+
+Longer than `Memory` takes when nobody replies.
+"""
 
 
 class Sweeper:

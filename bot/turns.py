@@ -8,19 +8,15 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from bot.context_cache import ContextCache, Miss
 from bot.lanes import Chat
 from bot.metrics import Metrics
+from bot.recall import HISTORY_LINES, Recall
 from handlers import Handler, Phrases
-from models.conversations import Conversations
 from models.errors import GiveUp, RetryLater
 from models.ledger import Ledger, Part
 from models.values import Channel, Line, Reply, Silence, Turn
 
 log = logging.getLogger(__name__)
-
-HISTORY_LINES = 20
-"""The document: the last 20 messages."""
 
 MOST_ATTEMPTS = 8
 """A turn taken up more often than this is handed to a human: it may be what kills us."""
@@ -38,8 +34,7 @@ class Turns:
         self,
         ledger: Ledger,
         handlers: Sequence[Handler],
-        conversations: Conversations,
-        cache: ContextCache,
+        recall: Recall,
         *,
         host: UUID,
         phrases: Phrases,
@@ -53,8 +48,7 @@ class Turns:
     ) -> None:
         self._ledger = ledger
         self._handlers = handlers
-        self._conversations = conversations
-        self._cache = cache
+        self._recall = recall
         self._host = host
         self._phrases = phrases
         self._metrics = metrics
@@ -72,7 +66,7 @@ class Turns:
         """
         try:
             claim, lines = await asyncio.gather(
-                self._ledger.claim(*chat, self._host), self._recall(*chat)
+                self._ledger.claim(*chat, self._host), self._recall.lines(chat)
             )
             if claim.turn is None:
                 self._metrics.turn(claim.outcome, "none")
@@ -91,20 +85,6 @@ class Turns:
         except Exception:
             log.exception("turn failed", extra={"turn": str(turn.id)})
             await self._later(turn, "a fault of ours; see the log")
-
-    async def _recall(self, company: UUID, customer: UUID) -> Sequence[Line]:
-        """The last lines; without Mongo the turn goes on with what the ledger knows."""
-        loaded = await self._cache.load(company, customer)
-        if not isinstance(loaded, Miss):
-            return loaded
-        try:
-            lines = await self._conversations.last(company, customer, HISTORY_LINES)
-        except (RetryLater, GiveUp) as error:
-            log.warning("history is missing from this turn", extra={"why": str(error)})
-            return ()
-        if loaded.token is not None:
-            self._cache.hold(company, customer, loaded.token, lines)
-        return lines
 
     async def _answer(self, turn: Turn) -> None:
         if turn.attempt > MOST_ATTEMPTS:
@@ -137,7 +117,7 @@ class Turns:
     async def _left_to_others(self, turn: Turn) -> None:
         """No reply of ours will carry the history into the cache; somebody may have to deliver."""
         self._notify(turn.company.id, turn.channel)
-        await self._cache.fill_held(turn.company.id, turn.customer.id)
+        await self._recall.nobody_replies((turn.company.id, turn.customer.id))
 
     async def _later(self, turn: Turn, reason: str) -> None:
         if turn.tries >= len(self._retry_minutes):

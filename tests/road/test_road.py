@@ -248,7 +248,7 @@ async def test_parts_leave_in_order_with_typing_before_each(open_scene: OpenScen
 async def test_the_owner_typing_between_parts_stops_the_rest(open_scene: OpenScene) -> None:
     echo = Echo(says=lambda _: Reply(("uno", "dos", "tres"), "persona"))
     async with open_scene(handlers=[echo]) as scene:
-        scene.wire.seconds = 0.1
+        scene.wire.seconds = 0.2
         sent = message(scene.company)
         await scene.receive(sent)
         await scene.arrived(1)

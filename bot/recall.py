@@ -1,0 +1,71 @@
+"""What was said before a turn: from the cache, else from the conversation document."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from bot.context_cache import ContextCache, Miss
+from bot.lanes import Chat
+from models.conversations import Conversations
+from models.errors import GiveUp, RetryLater
+from models.values import Line
+
+log = logging.getLogger(__name__)
+
+HISTORY_LINES = 20
+"""The document: the last 20 messages."""
+
+FRESH_SECONDS = 0.5
+"""How old a reading may be. Shorter than `Memory` waits before it marks a row, so that what is
+missing here still counts as unremembered in the ledger."""
+
+MOST_AHEAD = 1000
+
+Reading = asyncio.Task[Sequence[Line]]
+
+
+class Recall:
+    """Reads the last lines of a chat, while its turn is still on its way where one says so."""
+
+    def __init__(self, cache: ContextCache, conversations: Conversations) -> None:
+        self._cache = cache
+        self._conversations = conversations
+        self._ahead: dict[Chat, tuple[float, Reading]] = {}
+
+    def begin(self, chat: Chat) -> None:
+        """A turn of *chat* is about to begin here: read now, to save it a wait."""
+        self._drop(chat)
+        while len(self._ahead) >= MOST_AHEAD:
+            self._drop(next(iter(self._ahead)))
+        loop = asyncio.get_running_loop()
+        self._ahead[chat] = (loop.time(), loop.create_task(self._read(chat), name="recall"))
+
+    async def lines(self, chat: Chat) -> Sequence[Line]:
+        """The newest lines, oldest first; fewer without Mongo, and never an error."""
+        began, reading = self._ahead.pop(chat, (0.0, None))
+        now = asyncio.get_running_loop().time()
+        if reading is not None and now - began <= FRESH_SECONDS:
+            return await reading
+        return await self._read(chat)
+
+    async def nobody_replies(self, chat: Chat) -> None:
+        """No reply of ours will carry what was read into the cache."""
+        await self._cache.fill_held(*chat)
+
+    async def _read(self, chat: Chat) -> Sequence[Line]:
+        loaded = await self._cache.load(*chat)
+        if not isinstance(loaded, Miss):
+            return loaded
+        try:
+            lines = await self._conversations.last(*chat, HISTORY_LINES)
+        except (RetryLater, GiveUp) as error:
+            log.warning("history is missing from a turn", extra={"why": str(error)})
+            return ()
+        if loaded.token is not None:
+            self._cache.hold(*chat, loaded.token, lines)
+        return lines
+
+    def _drop(self, chat: Chat) -> None:
+        _, reading = self._ahead.pop(chat, (0.0, None))
+        if reading is not None:
+            reading.cancel()
