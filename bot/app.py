@@ -15,6 +15,7 @@ from uuid import UUID
 from bot import logs, sd_notify
 from bot.config import Settings, secret
 from bot.directory import HeardDelivery, LeaseDesk, PublicStates
+from bot.garbage import expect_long_life
 from bot.hosts import Host
 from bot.jobs import Doorbell, open_doorbell
 from bot.lanes import Chat
@@ -69,6 +70,7 @@ async def run(
             )
             listen = await stack.enter_async_context(daemon.served())
             stack.enter_context(announced(settings.daemon.state_dir, listen))
+            expect_long_life()
             await daemon.work(stop, listen, started_in=time.monotonic() - began)
     return 0
 
