@@ -171,9 +171,9 @@ async def open_redis(url: str, *, connections: int = 20) -> AsyncIterator[RedisS
     """A store on *url*; raises Unavailable when nobody answers there."""
     pool = _pool(url, connections)
     try:
-        store = RedisStore(Redis(connection_pool=pool))
-        await _greet(store, url)
-        yield store
+        client = Redis(connection_pool=pool)
+        await _greet(client, url)
+        yield RedisStore(client)
     finally:
         await pool.disconnect()
 
@@ -215,7 +215,6 @@ def _pool(url: str, connections: int) -> BlockingConnectionPool:
             url,
             max_connections=connections,
             timeout=CONNECT_SECONDS,
-            socket_timeout=CALL_SECONDS,
             socket_connect_timeout=CONNECT_SECONDS,
             # Never after a time-out: that call may have been done, and the wait is used up.
             retry=Retry(ExponentialWithJitterBackoff(cap=0.2, base=0.05), 2, _GONE),
@@ -224,12 +223,14 @@ def _pool(url: str, connections: int) -> BlockingConnectionPool:
         raise StartupRefused(f"[stores] redis, {_place(url)}: {error}") from None
 
 
-async def _greet(store: RedisStore, url: str) -> None:
+async def _greet(client: Redis, url: str) -> None:
     try:
-        await store.ping()
-    except RetryLater as error:
+        async with asyncio.timeout(CALL_SECONDS):
+            await client.execute_command("PING")  # type: ignore[no-untyped-call] # redis-py.
+    except FAILURES as error:
+        why = str(error).rstrip(".") or type(error).__name__
         raise Unavailable(
-            f"Redis at {_place(url)} cannot be used: {error}; start it or correct "
+            f"Redis at {_place(url)} cannot be used: {why}; start it or correct "
             "[stores] redis in the configuration"
         ) from error
 

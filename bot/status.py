@@ -1,7 +1,9 @@
 """What the daemon says of itself: to ``lyrox status``, to ``/readyz``, to systemd, at start."""
 
+import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 from uuid import UUID
@@ -16,6 +18,37 @@ from models.ledger import Desk
 
 STORES = ("postgres", "redis", "mongo")
 NOBODY = UUID(int=0)
+STORE_SECONDS = 0.6
+"""A store that takes longer does not answer; ``lyrox status`` itself waits a second."""
+
+
+class Question:
+    """One question to a store, never asked again while it hangs.
+
+    It is left alone then and not cancelled, because a cancelled statement waits for the server.
+    """
+
+    def __init__(self, what: str, ask: Callable[[], Awaitable[Any]], meanwhile: str) -> None:
+        self._what = what
+        self._ask = ask
+        self._meanwhile = meanwhile
+        self._asked: asyncio.Future[Any] | None = None
+
+    async def ask(self) -> tuple[str | None, Any]:
+        """What is wrong, or None, and the answer."""
+        if self._asked is None or self._asked.done():
+            self._asked = asyncio.ensure_future(self._ask())
+            self._asked.add_done_callback(_heard)
+        await asyncio.wait([self._asked], timeout=STORE_SECONDS)
+        if not self._asked.done():
+            return self._problem(f"nothing within {STORE_SECONDS} s"), None
+        try:
+            return None, self._asked.result()
+        except LyroxError as error:
+            return self._problem(str(error)), None
+
+    def _problem(self, why: str) -> str:
+        return f"{self._what} does not answer: until it is back, {self._meanwhile} ({why})"
 
 
 class StatusPage:
@@ -33,33 +66,22 @@ class StatusPage:
     ) -> None:
         self._settings = settings
         self._desk = desk
-        self._redis = redis
-        self._conversations = conversations
+        self._questions = (
+            Question("PostgreSQL", desk.overview, "messages wait in the journal"),
+            Question("Redis", redis.ping, "turns run in this process"),
+            Question("MongoDB", partial(conversations.last, NOBODY, NOBODY, 1), "history waits"),
+        )
         self._states = states
         self._model = model
         self._began = time.monotonic()
 
     async def problems(self) -> list[str]:
         """Why this daemon is not ready; empty when it is."""
-        found = []
-        for what, asked, next_step in (
-            ("PostgreSQL", self._desk.overview, "messages wait in the journal until it is back"),
-            ("Redis", self._redis.ping, "turns run in this process until it is back"),
-            ("MongoDB", self._ask_mongo, "history is written when it is back"),
-        ):
-            try:
-                await asked()
-            except LyroxError as error:
-                found.append(f"{what} does not answer: {next_step} ({error})")
-        return found
+        return (await self._look())[0]
 
     async def status(self) -> dict[str, Any]:
         """What ``lyrox status --json`` prints."""
-        problems = await self.problems()
-        try:
-            seen = await self._desk.overview()
-        except LyroxError:
-            seen = {"companies": [], "handovers": []}
+        problems, seen = await self._look()
         return {
             "ready": not problems,
             "problems": problems,
@@ -94,8 +116,11 @@ class StatusPage:
             *_next_steps(slugs),
         ]
 
-    async def _ask_mongo(self) -> None:
-        await self._conversations.last(NOBODY, NOBODY, 1)
+    async def _look(self) -> tuple[list[str], dict[str, Any]]:
+        """All stores are asked at once: what is wrong, and what PostgreSQL knows."""
+        asked = await asyncio.gather(*(question.ask() for question in self._questions))
+        seen = asked[0][1] or {"companies": [], "handovers": []}
+        return [problem for problem, _ in asked if problem], seen
 
     def _company(self, row: Mapping[str, Any]) -> dict[str, Any]:
         state = self._states().get(UUID(row["id"]), State(Reason.STOPPED))
@@ -108,6 +133,12 @@ class StatusPage:
             "reason": state.reason.value,
             "sentence": state.sentence("en"),
         }
+
+
+def _heard(asked: asyncio.Future[Any]) -> None:
+    """An answer that came too late for anybody is no fault to be logged."""
+    if not asked.cancelled():
+        asked.exception()
 
 
 def _kinds(stores: StoreSettings) -> dict[str, str]:

@@ -78,7 +78,11 @@ class Database:
 
     async def _fetch(self, statement: str, args: tuple[object, ...]) -> list[asyncpg.Record]:
         async with self._client.acquire_connection() as connection:
-            return cast("list[asyncpg.Record]", await connection.fetch(statement, *args))
+            try:
+                return cast("list[asyncpg.Record]", await connection.fetch(statement, *args))
+            except (TimeoutError, asyncio.CancelledError):
+                connection.terminate()  # Its way back would wait for a server that hangs.
+                raise
 
 
 @asynccontextmanager

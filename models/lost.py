@@ -30,7 +30,7 @@ def lost_means(error: type[RetryLater] | type[Unavailable]) -> Iterator[None]:
     except LOST as cause:
         if isinstance(cause, ValueError):  # What asyncpg calls an unusable argument.
             raise
-        told = str(cause).strip() or type(cause).__name__
+        told = str(cause).strip().partition("\n")[0] or type(cause).__name__  # Without its detail.
         advice = "; start it, or correct [stores] postgres" if error is Unavailable else ""
         raise error(f"PostgreSQL does not answer: {told}{advice}") from cause
 

@@ -112,6 +112,34 @@ async def test_a_mix_of_known_and_new_lines_adds_only_the_new_in_their_order(
     ]
 
 
+async def test_a_line_that_comes_late_goes_where_it_belongs(
+    conversations: Conversations, documents: Any
+) -> None:
+    ana = customer()
+    same_time = replace(line(9), at=line(2).at)
+    await conversations.append(COMPANY, ana, [line(1), line(3)])
+
+    await conversations.append(COMPANY, ana, [line(2), line(0)], late=True)
+    await conversations.append(COMPANY, ana, [same_time, line(2)], late=True)
+
+    lines = await conversations.last(COMPANY, ana.id)
+    assert [one.id for one in lines] == ["wa-0", "wa-1", "wa-2", "wa-9", "wa-3"]
+    found = documents.find_one()
+    assert (found["messageCount"], found["lastInteraction"]) == (5, line(3).at)
+
+
+async def test_what_a_late_line_says_is_never_taken_for_a_command(
+    conversations: Conversations,
+) -> None:
+    ana = customer()
+    dollars = replace(line(1), text="$messages cuesta $98")
+
+    await conversations.append(COMPANY, ana, [dollars], late=True)
+
+    (found,) = await conversations.last(COMPANY, ana.id)
+    assert found == dollars
+
+
 async def test_any_number_of_lines_is_one_round_trip(
     conversations: Conversations, wiretap: Wiretap
 ) -> None:

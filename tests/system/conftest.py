@@ -1,9 +1,9 @@
 """Daemons for the tests: on the shared test stores, with phones that are files."""
 
 import asyncio
-import contextlib
 import itertools
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -128,21 +128,24 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-async def valves(
-    module_database: str, stores: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Valves]:
+def sockets() -> Iterator[Path]:
+    """A folder with a short name, as the paths of sockets must be."""
+    with tempfile.TemporaryDirectory(prefix="lyrox-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+async def valves(stores: dict[str, str], sockets: Path) -> AsyncIterator[Valves]:
     """Valves before the shared PostgreSQL, Valkey and mongod."""
-    folder = Path(f"/tmp/lyrox-valves-{next(_numbers)}-{tmp_path_factory.getbasetemp().name}")
-    folder.mkdir(mode=0o700, exist_ok=True)
     host = parse_qs(urlsplit(stores["postgres"]).query)["host"][0]
     async with (
-        valve(Path(host, ".s.PGSQL.5432"), folder / ".s.PGSQL.5432") as postgres,
-        valve(Path(unquote(urlsplit(stores["valkey"]).path)), folder / "valkey.sock") as redis,
-        valve(Path(unquote(urlsplit(stores["mongod"]).hostname or "")), folder / "m.sock") as mongo,
+        valve(Path(host, ".s.PGSQL.5432"), sockets / ".s.PGSQL.5432") as postgres,
+        valve(Path(unquote(urlsplit(stores["valkey"]).path)), sockets / "valkey.sock") as redis,
+        valve(
+            Path(unquote(urlsplit(stores["mongod"]).hostname or "")), sockets / "m.sock"
+        ) as mongo,
     ):
         yield Valves(postgres, redis, mongo)
-    with contextlib.suppress(OSError):
-        folder.rmdir()
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database
 """
 _OTHERS = """
 SELECT count(*) FROM pg_stat_activity
- WHERE datname = current_database() AND pid <> ALL ($1::int[]) AND backend_type = 'client backend'
+ WHERE datname = current_database() AND pid <> $1 AND backend_type = 'client backend'
 """
 
 
@@ -85,5 +85,5 @@ async def closed(url: str, look: asyncpg.Connection, at: str) -> AsyncIterator[G
 async def alone(look: asyncpg.Connection) -> None:
     """Wait until every statement of a dead daemon has come to its end."""
     async with asyncio.timeout(10):
-        while await look.fetchval(_OTHERS, [look.get_server_pid()]):
+        while await look.fetchval(_OTHERS, look.get_server_pid()):  # noqa: ASYNC110 - A database.
             await asyncio.sleep(0.005)

@@ -1,9 +1,9 @@
 """A process that has imported everything and forks a child for each command it is given.
 
-``python -m tests.system.nursery`` takes JSON lines ``{"id", "run", "words", "out", "err",
-"env"}`` and says ``{"id", "pid"}``, then ``{"id", "code"}``. A child is the real command line
-(``run`` is ``lyrox``) or the daemon on a file-backed phone (``daemon``) in a process of its own;
-only the seconds of importing are saved. Everything ends with its input.
+``python -m tests.system.nursery`` takes JSON lines ``{"id", "run", "words", "in", "out",
+"err", "env"}`` and says ``{"id", "pid"}``, then ``{"id", "code"}``. A child is the real command
+line (``run`` is ``lyrox``) or the daemon on a file-backed phone (``daemon``) in a process of its
+own; only the seconds of importing are saved. Everything ends with its input.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ import bot.cli
 from bot.cli.main import main as lyrox
 from bot.config import WhatsApp
 from bot.whatsapp.environment import exec_environment
+from bot.whatsapp.library import read_protos
 
 _DIE_WITH_PARENT = 1
 
@@ -35,8 +36,9 @@ def import_everything() -> None:
     """All that any command of ours would import later."""
     for module in pkgutil.iter_modules(bot.cli.__path__, "bot.cli."):
         importlib.import_module(module.name)
-    for name in ("bot.app", "bot.terminal", "tests.system.daemon"):
+    for name in ("bot.app", "bot.terminal", "bot.llm.openai_target", "tests.system.daemon"):
         importlib.import_module(name)
+    read_protos()
     gc.freeze()
 
 
@@ -47,7 +49,7 @@ def child(order: dict[str, Any]) -> int:
     os.setsid()
     os.chdir("/")
     os.environ.update(order["env"])
-    for descriptor, path in ((0, os.devnull), (1, order["out"]), (2, order["err"])):
+    for descriptor, path in ((0, order["in"]), (1, order["out"]), (2, order["err"])):
         opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(opened, descriptor)
         os.close(opened)

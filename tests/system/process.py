@@ -103,7 +103,7 @@ class Daemon:
 
     async def ready(self) -> None:
         """Wait until it takes messages, and has said how to use it."""
-        await self.until("pair a phone")
+        await self.until("companies: ")
 
     async def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end; its exit code."""

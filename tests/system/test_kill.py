@@ -143,9 +143,7 @@ async def killed(scene: Scene, moment: Moment, phone: str) -> AsyncIterator[None
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-async def test_whenever_it_is_killed_the_customer_has_one_answer(
-    gated: Scene, moment: str
-) -> None:
+async def test_whenever_it_is_killed_the_customer_has_one_answer(gated: Scene, moment: str) -> None:
     phone = gated.customer()
 
     async with killed(gated, MOMENTS[moment], phone):

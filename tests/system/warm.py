@@ -77,18 +77,24 @@ class Warm:
         self._children: dict[str, Child] = {}
 
     async def start(
-        self, home: Home, *words: object, run: str = "lyrox", env: Mapping[str, str] | None = None
+        self,
+        home: Home,
+        *words: object,
+        run: str = "lyrox",
+        typed: bytes = b"",
+        env: Mapping[str, str] | None = None,
     ) -> Child:
-        """A command on *home* in a process of its own."""
+        """A command on *home* in a process of its own; *typed* is its input."""
         name = f"{next(_numbers)}"
-        out, err = self._folder / f"{name}.out", self._folder / f"{name}.err"
-        for file in (out, err):
-            file.touch()
+        given, out, err = (self._folder / f"{name}.{end}" for end in ("in", "out", "err"))
+        for file, content in ((given, typed), (out, b""), (err, b"")):
+            file.write_bytes(content)
         child = self._children[name] = Child(out, err)
         order = {
             "id": name,
             "run": run,
             "words": [*map(str, words), "--config", str(home.config)],
+            "in": str(given),
             "out": str(out),
             "err": str(err),
             "env": dict(env or {}),
@@ -98,9 +104,15 @@ class Warm:
         await child.born.wait()
         return child
 
-    async def lyrox(self, home: Home, *words: object, env: Mapping[str, str] | None = None) -> Said:
+    async def lyrox(
+        self,
+        home: Home,
+        *words: object,
+        typed: bytes = b"",
+        env: Mapping[str, str] | None = None,
+    ) -> Said:
         """A command on *home*, to its end."""
-        child = await self.start(home, *words, env=env)
+        child = await self.start(home, *words, typed=typed, env=env)
         code = await child.ended()
         return Said(code, child.out, child.err)
 
@@ -110,7 +122,7 @@ class Warm:
         words = ("run", *words) if run == "lyrox" else words
         child = await self.start(home, *words, run=run)
         try:
-            await child.until("pair a phone")
+            await child.until("companies: ")
             yield child
         finally:
             await child.send(signal.SIGKILL)
@@ -128,7 +140,8 @@ class Warm:
 async def warm(folder: Path) -> AsyncIterator[Warm]:
     """A nursery; all its children end with it."""
     words = ("-m", "tests.system.nursery")
-    async with spawned(Path(sys.executable), *words, stdin=PIPE, stderr=None) as process:
+    env = {"PYTHONIOENCODING": "utf-8:strict"}  # As in any language's own locale.
+    async with spawned(Path(sys.executable), *words, env=env, stdin=PIPE, stderr=None) as process:
         assert process.stdout
         nursery = Warm(process, folder)
         first = await process.stdout.readline()

@@ -1,0 +1,148 @@
+"""Stores that go away under a running daemon: nothing is lost or said twice, and status says it."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+
+import pytest
+from aiohttp import web
+
+from tests.fakes.openai_server import says
+from tests.system.conftest import Scene
+from tests.system.process import Said
+
+NAMES = {"postgres": "PostgreSQL", "redis": "Redis", "mongo": "MongoDB"}
+
+
+async def status(scene: Scene, *words: str) -> Said:
+    return await scene.nursery.lyrox(scene.home, "status", *words)
+
+
+async def is_ready(scene: Scene) -> bool:
+    return (await status(scene)).code == 0
+
+
+async def has_one_answer(scene: Scene, phone: str) -> None:
+    await scene.until(lambda: scene.closed(phone), seconds=40)
+    assert len(scene.phones.arrived(phone)) == 1
+
+
+async def while_asked(scene: Scene, phone: str, deed: Callable[[], Awaitable[object]]) -> None:
+    """Let the customer write, and do the *deed* while the model thinks."""
+    done = asyncio.Event()
+
+    async def act(request: web.Request) -> web.StreamResponse:
+        await deed()
+        done.set()
+        return await says()(request)
+
+    scene.llm.script(act)
+    scene.write(phone)
+    await asyncio.wait_for(done.wait(), 20)
+
+
+@pytest.fixture
+async def ready(scene: Scene) -> Scene:
+    await scene.start()
+    for valve in (scene.valves.postgres, scene.valves.redis, scene.valves.mongo):
+        await valve.open()
+    await scene.until(lambda: is_ready(scene))
+    return scene
+
+
+async def test_a_flushed_redis_in_the_middle_of_a_turn_costs_nothing(
+    ready: Scene, redis_url: str
+) -> None:
+    phone = ready.customer()
+
+    async def flush() -> None:
+        reader, writer = await asyncio.open_unix_connection(ready.valves.redis.front)
+        writer.write(f"SELECT {redis_url.rpartition('=')[2]}\r\nFLUSHDB\r\n".encode())
+        assert await reader.readuntil(b"+OK\r\n+OK\r\n")
+        writer.close()
+
+    await while_asked(ready, phone, flush)
+
+    await has_one_answer(ready, phone)
+
+
+@pytest.mark.parametrize("store", ["redis", "mongo"])
+async def test_without_a_hint_or_a_memory_customers_are_answered(ready: Scene, store: str) -> None:
+    before, during = ready.customer(), ready.customer()
+    valve = getattr(ready.valves, store)
+
+    await while_asked(ready, before, valve.cut)
+    ready.write(during)
+    for phone in (before, during):
+        await has_one_answer(ready, phone)
+    said = await status(ready)
+    await valve.open()
+
+    assert said.code == 3
+    assert f"{NAMES[store]} does not answer" in said.out
+    await ready.until(lambda: is_ready(ready))
+
+
+async def test_without_postgresql_messages_wait_and_then_get_one_answer(ready: Scene) -> None:
+    before, during = ready.customer(), ready.customer()
+
+    await while_asked(ready, before, ready.valves.postgres.cut)
+    ready.write(during)
+    said = await status(ready)
+    await ready.valves.postgres.open()
+
+    assert said.code == 3
+    assert "PostgreSQL does not answer" in said.out
+    # A turn whose end could not be written is taken up again ten seconds after its claim.
+    await ready.look.execute("UPDATE turns SET claimed_at = claimed_at - interval '10 seconds'")
+    for phone in (before, during):
+        await has_one_answer(ready, phone)
+    assert await is_ready(ready)
+
+
+@pytest.mark.parametrize("store", NAMES)
+async def test_status_names_a_store_that_hangs_while_others_wait_for_it(
+    ready: Scene, store: str
+) -> None:
+    phone = ready.customer()
+    valve = getattr(ready.valves, store)
+
+    valve.hold()
+    said = await status(ready, "--json")
+    ready.write(phone)
+    await valve.open()
+
+    assert said.code == 3
+    assert [NAMES[store] in problem for problem in said.json()["problems"]] == [True]
+    await has_one_answer(ready, phone)
+
+
+async def test_a_stop_in_the_middle_of_a_turn_lets_it_end(ready: Scene) -> None:
+    phone = ready.customer()
+    daemon = await ready.start()
+
+    async def stop() -> None:
+        os.kill(daemon.pid, signal.SIGTERM)
+        await daemon.until("stopping")
+
+    await while_asked(ready, phone, stop)
+
+    assert await daemon.ended() == 0
+    assert await ready.closed(phone)
+    assert len(ready.phones.arrived(phone)) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("store", NAMES)
+async def test_a_stop_does_not_wait_for_ever_for_a_store_that_hangs(
+    ready: Scene, store: str
+) -> None:
+    daemon = await ready.start()
+    valve = getattr(ready.valves, store)
+
+    valve.hold()
+    code = await daemon.send(signal.SIGTERM)
+    await valve.open()
+
+    assert code == 0
