@@ -119,10 +119,9 @@ class Memory:
             return
         _, asked = self._unpushed.pop(chat, (0.0, []))
         lines = [note.line for note in (*asked, *notes)]
-        written, cached = await asyncio.gather(
-            self._in_document(chat, notes), self._cache.push(*chat, lines)
-        )
-        if not cached:
+        pushing = asyncio.ensure_future(self._cache.push(*chat, lines))
+        written = await self._in_document(chat, notes)
+        if not await pushing:
             await self._cache.push(*chat, lines)
         self._finished((*asked, *notes) if written else asked)
 

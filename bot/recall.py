@@ -40,13 +40,13 @@ class Recall:
         loop = asyncio.get_running_loop()
         self._ahead[chat] = (loop.time(), loop.create_task(self._read(chat), name="recall"))
 
-    async def lines(self, chat: Chat) -> Sequence[Line]:
+    def lines(self, chat: Chat) -> Reading:
         """The newest lines, oldest first; fewer without Mongo, and never an error."""
         began, reading = self._ahead.pop(chat, (0.0, None))
-        now = asyncio.get_running_loop().time()
-        if reading is not None and now - began <= FRESH_SECONDS:
-            return await reading
-        return await self._read(chat)
+        loop = asyncio.get_running_loop()
+        if reading is not None and loop.time() - began <= FRESH_SECONDS:
+            return reading
+        return loop.create_task(self._read(chat), name="recall")
 
     async def nobody_replies(self, chat: Chat) -> None:
         """No reply of ours will carry what was read into the cache."""

@@ -1,6 +1,5 @@
 """One turn: claim it, gather what it needs, let the first willing handler answer, record that."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -65,9 +64,9 @@ class Turns:
         What PostgreSQL cannot take now stays open, and the sweep brings it back.
         """
         try:
-            claim, lines = await asyncio.gather(
-                self._ledger.claim(*chat, self._host), self._recall.lines(chat)
-            )
+            reading = self._recall.lines(chat)
+            claim = await self._ledger.claim(*chat, self._host)
+            lines = await reading
             if claim.turn is None:
                 self._metrics.turn(claim.outcome, "none")
             else:
