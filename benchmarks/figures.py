@@ -75,7 +75,6 @@ def _rows(first: Figures) -> list[Row]:
         rows += [
             (f"round trips, {name} context", "≤ 14", _most(pick, lambda one: len(one.trips))),
             (f"waves, {name} context", "≤ 6", _most(pick, lambda one: one.waves)),
-            (f"longest chain, {name} context", "", _most(pick, lambda one: one.chain)),
         ]
     return rows
 

@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import sys
+from typing import cast
 
 _ANSWER = {
     "intent": "product_inquiry",
@@ -47,8 +48,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         self._read += data

@@ -102,7 +102,7 @@ class Naive:
 
     async def _history(self, message: InboundMessage, customer: Customer) -> list[Line]:
         key = _context_key(message, customer)
-        cached = await self._redis.lrange(key, 0, -1)
+        cached: Any = await self._redis.lrange(key, 0, -1)
         if cached:
             return list(decode(b"[" + b",".join(cached) + b"]"))
         found = await self._documents.find_one(
@@ -178,8 +178,8 @@ class Naive:
             response_format=Answer,
         )
         answer = completion.choices[0].message.parsed
-        assert answer is not None
-        assert completion.usage is not None
+        if answer is None or completion.usage is None:
+            raise ValueError("the language model did not answer")
         seconds = asyncio.get_running_loop().time() - began
         ai = AiMetadata(completion.model, completion.usage.total_tokens, round(1000 * seconds))
         return answer, replace(

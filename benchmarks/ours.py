@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from benchmarks.subject import Accept, Phones, Setting
 from bot.config import Settings
+from bot.garbage import expect_long_life
 from bot.hosts import Host
 from bot.jobs import Doorbell, open_doorbell
 from bot.lanes import Chat
@@ -99,6 +100,7 @@ async def opened(setting: Setting) -> AsyncIterator[Accept]:
         )
         await _attach(road, setting)
         await stack.enter_async_context(_running(_loops(road, doorbell, Wakes(stores.redis))))
+        expect_long_life()
         yield road.intake.accept
 
 

@@ -6,7 +6,6 @@
 import argparse
 import asyncio
 import itertools
-import json
 import random
 import shlex
 import sys
@@ -35,7 +34,7 @@ SIDES = {"LYROX": "ours", "naive": "naive"}
 WARM_UP = 30
 IDLE_SECONDS = 6.0
 """Longer than any of the daemon's periods, so that each shows itself at least once."""
-ALONE_SECONDS = 3.8
+ALONE_SECONDS = 4.5
 """From one lone message to the next: answered, written and marked in this time."""
 
 
@@ -113,7 +112,7 @@ class Bench:
         }
         options = [word for key, value in words.items() for word in (f"--{key}", value)]
         with running("benchmarks.subject", self._kind, *options) as subject:
-            assert subject.hear() == "ready"
+            subject.expect("ready")
             yield subject
 
     def _warm_up(self, subject: Process) -> None:
@@ -130,7 +129,7 @@ class Bench:
         subject.say("begin")
         send(times, customers, subject.input, numbers=self._numbers)
         subject.say("end")
-        told = json.loads(subject.hear())
+        told = subject.told()
         return Phase(
             rate=rate,
             messages=len(times),
@@ -143,14 +142,17 @@ class Bench:
     def _count(self, urls: Urls, figures: Figures) -> None:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lyrox-")))
-            words = [f"{name}={path}" for name, path in _sockets(urls).items()]
-            proxy = stack.enter_context(running("benchmarks.proxy", str(folder), *words))
-            assert proxy.hear() == "ready"
+            proxies = [
+                stack.enter_context(running("benchmarks.proxy", str(folder), name, socket))
+                for name, socket in _sockets(urls).items()
+            ]
+            for proxy in proxies:
+                proxy.expect("ready")
             subject = stack.enter_context(self._subject(_through(folder, urls)))
             self._warm_up(subject)
-            _ask(proxy)
+            _ask(proxies)
             time.sleep(IDLE_SECONDS)
-            background = periodic(_ask(proxy))
+            background = periodic(_ask(proxies))
             # The last ones of the order are those that the timed phases reached least.
             people = list(itertools.islice(self._customers(), self._population.customers))
             chosen = people[-self._plan.lone :]
@@ -160,15 +162,19 @@ class Bench:
                     subject.input.write(arrival.line())
                     subject.input.flush()
                     time.sleep(ALONE_SECONDS)
-                    found.append(count(_ask(proxy), background))
+                    found.append(count(_ask(proxies), background))
         if self._plan.trace:
             for name, found in (("cold", figures.cold), ("warm", figures.warm)):
-                _say(f"{self._kind}, {name} context:", *found[-1].lines())
+                for one in found:
+                    _say(f"{self._kind}, {name} context, {one.waves} waves:", *one.lines())
 
 
-def _ask(proxy: Process) -> list[Trip]:
-    proxy.say("take")
-    return [(store, label, began, ended) for store, label, began, ended in json.loads(proxy.hear())]
+def _ask(proxies: Sequence[Process]) -> list[Trip]:
+    trips: list[Trip] = []
+    for proxy in proxies:
+        proxy.say("take")
+        trips += [(name, label, began, ended) for name, label, began, ended in proxy.told()]
+    return sorted(trips, key=lambda trip: trip[2])
 
 
 def _sockets(urls: Urls) -> dict[str, str]:
@@ -225,7 +231,7 @@ def _plan(words: Sequence[str]) -> tuple[Plan, bool]:
     parser.add_argument("--rates", type=float, nargs="+", default=[20, 100], help="messages/s")
     parser.add_argument("--seconds", type=float, nargs="+", default=[30, 15], help="one a rate")
     parser.add_argument("--customers", type=int, default=2000)
-    parser.add_argument("--lone", type=int, default=2, help="counted customers, two messages each")
+    parser.add_argument("--lone", type=int, default=3, help="counted customers, two messages each")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--fast", action="store_true", help="stores that never wait for the disk")
     parser.add_argument("--trace", action="store_true", help="show a lone message's round trips")

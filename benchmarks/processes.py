@@ -1,10 +1,11 @@
 """The other processes of a benchmark: started, spoken to by lines, ended with the block."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any
 
 ANSWER_SECONDS = 60
 
@@ -18,8 +19,7 @@ class Process:
     @property
     def input(self) -> IO[bytes]:
         """Its standard input."""
-        assert self._popen.stdin is not None
-        return self._popen.stdin
+        return _there(self._popen.stdin)
 
     def say(self, line: str) -> None:
         """Tell it a line."""
@@ -28,11 +28,19 @@ class Process:
 
     def hear(self) -> str:
         """Its next line; raises when it has ended instead."""
-        assert self._popen.stdout is not None
-        line = self._popen.stdout.readline()
+        line = _there(self._popen.stdout).readline()
         if not line:
             raise RuntimeError(f"{self._popen.args!r} ended too early")
         return line.decode().strip()
+
+    def told(self) -> Any:
+        """Its next line, which is JSON."""
+        return json.loads(self.hear())
+
+    def expect(self, word: str) -> None:
+        """Its next line must be *word*."""
+        if (line := self.hear()) != word:
+            raise RuntimeError(f"{self._popen.args!r} said {line!r} where {word!r} was due")
 
 
 @contextmanager
@@ -43,9 +51,14 @@ def running(module: str, *words: str) -> Iterator[Process]:
         try:
             yield Process(popen)
         finally:
-            assert popen.stdin is not None
-            popen.stdin.close()
+            _there(popen.stdin).close()
             try:
                 popen.wait(ANSWER_SECONDS)
             except subprocess.TimeoutExpired:
                 popen.kill()
+
+
+def _there(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise RuntimeError("a process was started without pipes")
+    return pipe

@@ -1,8 +1,12 @@
-"""A process between a pipeline and its stores that writes down every round trip.
+"""A process between a pipeline and one of its stores that writes down every round trip.
 
-``python -m benchmarks.proxy FOLDER NAME=SOCKET…`` listens on ``FOLDER/<name>`` for each NAME
-(for PostgreSQL on the socket name that its clients expect), prints ``ready``, and answers each
-line on standard input with the round trips since the last one, as JSON.
+``python -m benchmarks.proxy FOLDER NAME SOCKET`` stands in for the store NAME at SOCKET, on the
+socket `listening` names. It prints ``ready``, and answers each line on standard input with the
+round trips since the last one, as JSON.
+
+Every answer is held back for `HELD_SECONDS`, as a store in another house would. So requests that
+do not wait for one another overlap, and whoever waits for an answer begins after it: waves show
+what waits for what, and not how fast this machine is.
 """
 
 import asyncio
@@ -14,60 +18,66 @@ from pathlib import Path
 
 from benchmarks.protocols import PROTOCOLS, Protocol
 
+HELD_SECONDS = 0.05
+
 Trip = tuple[str, str, float, float]
 """Store, label, when the request was whole, when its answer came."""
-
-Note = Callable[[bytes], None]
 
 
 class Proxy:
     """Passes bytes on unchanged and takes note of what they mean."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, target: str) -> None:
+        self._name = name
+        self._target = target
         self._trips: list[Trip] = []
 
-    async def serve(self, name: str, listen: Path, target: str) -> None:
-        """Stand in for the store *name*."""
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Stand in for the store on one connection."""
+        theirs, ours = await asyncio.open_unix_connection(self._target)
+        meaning = PROTOCOLS[self._name]()
+        waiting: list[tuple[str, float]] = []
 
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            theirs, ours = await asyncio.open_unix_connection(target)
-            meaning = PROTOCOLS[name]()
-            waiting: list[tuple[str, float]] = []
-            await asyncio.gather(
-                self._pass_on(reader, ours, lambda data: _ask(meaning, data, waiting)),
-                self._pass_on(
-                    theirs, writer, lambda data: self._tell(name, meaning, data, waiting)
-                ),
-            )
+        def answered(data: bytes) -> None:
+            self._tell(meaning, data, waiting)
+            writer.write(data)
 
-        await asyncio.start_unix_server(connected, str(listen))
+        def asked(data: bytes) -> None:
+            _ask(meaning, data, waiting)
+            ours.write(data)
+
+        await asyncio.gather(_each(reader, ours, asked), _each(theirs, writer, _later(answered)))
 
     def take(self) -> list[Trip]:
         """Everything since the last time."""
         trips, self._trips = self._trips, []
         return trips
 
-    async def _pass_on(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, note: Note
-    ) -> None:
-        try:
-            while data := await reader.read(65536):
-                note(data)
-                writer.write(data)
-                await writer.drain()
-        except ConnectionError:
-            return
-        finally:
-            writer.close()
-
-    def _tell(
-        self, name: str, meaning: Protocol, data: bytes, waiting: list[tuple[str, float]]
-    ) -> None:
+    def _tell(self, meaning: Protocol, data: bytes, waiting: list[tuple[str, float]]) -> None:
         now = time.monotonic()
         for _ in range(meaning.told(data)):
             if waiting:
                 label, began = waiting.pop(0)
-                self._trips.append((name, label, began, now))
+                self._trips.append((self._name, label, began, now))
+
+
+async def _each(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, take: Callable[[bytes], None]
+) -> None:
+    try:
+        while data := await reader.read(65536):
+            take(data)
+    finally:
+        writer.close()
+
+
+def _later(take: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    loop = asyncio.get_running_loop()
+
+    def held(data: bytes) -> None:
+        loop.call_later(HELD_SECONDS, take, data)
+
+    return held
 
 
 def _ask(meaning: Protocol, data: bytes, waiting: list[tuple[str, float]]) -> None:
@@ -75,10 +85,9 @@ def _ask(meaning: Protocol, data: bytes, waiting: list[tuple[str, float]]) -> No
     waiting.extend((label, now) for label in meaning.asked(data))
 
 
-async def _run(folder: Path, targets: dict[str, str]) -> None:
-    proxy = Proxy()
-    for name, target in targets.items():
-        await proxy.serve(name, listening(folder, name), target)
+async def _run(folder: Path, name: str, target: str) -> None:
+    proxy = Proxy(name, target)
+    await asyncio.start_unix_server(proxy.connected, str(listening(folder, name)))
     print("ready", flush=True)
     loop = asyncio.get_running_loop()
     while await loop.run_in_executor(None, sys.stdin.readline):
@@ -92,8 +101,8 @@ def listening(folder: Path, name: str) -> Path:
 
 def main() -> None:
     """Stand between until standard input ends."""
-    folder, *pairs = sys.argv[1:]
-    asyncio.run(_run(Path(folder), dict(pair.split("=", 1) for pair in pairs)))
+    folder, name, target = sys.argv[1:]
+    asyncio.run(_run(Path(folder), name, target))
 
 
 if __name__ == "__main__":

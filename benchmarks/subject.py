@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 
 from benchmarks.arrivals import Arrival, People, customer_in
@@ -33,9 +33,12 @@ class Phones:
     waiting: dict[int, float] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
     unasked: int = 0
+    quiet: asyncio.Event = field(default_factory=asyncio.Event)
+    """Nobody waits for an answer."""
 
     def expect(self, arrival: Arrival) -> None:
         """A customer has written."""
+        self.quiet.clear()
         if arrival.customer in self.waiting:
             self.unasked += 1
         self.waiting[arrival.customer] = arrival.at
@@ -47,6 +50,8 @@ class Phones:
             self.unasked += 1
         else:
             self.seconds.append(time.monotonic() - at)
+        if not self.waiting:
+            self.quiet.set()
         return f"3EB1{len(self.seconds):018X}"
 
 
@@ -115,9 +120,9 @@ class Subject:
             print(f"a message was lost: {error!r}", file=sys.stderr, flush=True)
 
     async def _tell(self) -> None:
-        deadline = time.monotonic() + LONGEST_DRAIN_SECONDS
-        while self._phones.waiting and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_DRAIN_SECONDS):
+                await self._phones.quiet.wait()
         await asyncio.sleep(SETTLING_SECONDS)
         told = {
             "cpu_seconds": time.process_time() - self._began,
@@ -141,7 +146,7 @@ async def _run(kind: str, setting: Setting) -> None:
     if kind == "ours":
         from benchmarks.ours import opened
     else:
-        from benchmarks.naive import opened  # type: ignore[no-redef] # The same signature.
+        from benchmarks.naive import opened
     reader = await _standard_input()
     async with opened(setting) as accept:
         subject = Subject(setting, accept, serial=kind == "ours")

@@ -3,15 +3,15 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from benchmarks.proxy import Trip
+from benchmarks.proxy import HELD_SECONDS, Trip
 
-
-CONNECTION_SETUP = (
+OWN_OF_DRIVERS = (
     "SELECT current_setting('",
     "WITH RECURSIVE typeinfo_",
     "SELECT set_config('jit',",
+    "hello",
 )
-"""What asyncpg asks once a connection, about types."""
+"""What asyncpg asks about types once a connection, and the MongoDB driver every ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,6 @@ class Counted:
             until = max(until, ended)
         return waves
 
-    @property
-    def chain(self) -> int:
-        """The longest row of trips of which each began after the former had ended."""
-        length, until = 0, float("-inf")
-        for _, _, began, ended in sorted(self.trips, key=lambda trip: trip[3]):
-            if began >= until:
-                length, until = length + 1, ended
-        return length
-
     def lines(self) -> list[str]:
         """One line a trip, for people; milliseconds since the first."""
         zero = self.trips[0][2] if self.trips else 0.0
@@ -53,11 +44,11 @@ def periodic(idle: Sequence[Trip]) -> frozenset[tuple[str, str]]:
 
 
 def count(trips: Sequence[Trip], background: Collection[tuple[str, str]]) -> Counted:
-    """The trips of one message; a blocking pop lasts no longer than its answer's moment."""
+    """The trips of one message; a blocking pop lasts as long as its answer was held back."""
     own = [
-        (store, label, ended if _waits(label) else began, ended)
+        (store, label, ended - HELD_SECONDS if _waits(label) else began, ended)
         for store, label, began, ended in trips
-        if (store, label) not in background and not label.startswith(CONNECTION_SETUP)
+        if (store, label) not in background and not label.startswith(OWN_OF_DRIVERS)
     ]
     return Counted(tuple(sorted(own, key=lambda trip: trip[2])))
 
