@@ -198,7 +198,9 @@ async def _opened(
             )
         )
         wakes = Wakes(stores.redis)
-        states = PublicStates(road.desk, WhatsAppStates(stores.redis), metrics)
+        states = PublicStates(
+            road.desk, WhatsAppStates(stores.redis), metrics, on_connected=road.delivery.kick
+        )
         sessions = Sessions(
             settings,
             leases=LeaseDesk(road.ledger, road.desk, host.id),

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from bot.delivery import Delivery
@@ -67,9 +67,20 @@ class HeardDelivery:
 
 
 class PublicStates:
-    """Writes each company's state to its row, to Redis and to the metrics."""
+    """Writes each company's state to its row, to Redis and to the metrics.
 
-    def __init__(self, desk: Desk, states: WhatsAppStates, metrics: Metrics) -> None:
+    *on_connected* hears of each company whose messages can leave from now on.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        states: WhatsAppStates,
+        metrics: Metrics,
+        *,
+        on_connected: Callable[[UUID], None],
+    ) -> None:
+        self._on_connected = on_connected
         self._desk = desk
         self._states = states
         self._metrics = metrics
@@ -79,6 +90,8 @@ class PublicStates:
         """Record the newest state; PostgreSQL first, Redis is only a hint."""
         self._known[company_id] = state
         self._metrics.sessions(_count(self._known))
+        if state.phase is Phase.CONNECTED:
+            self._on_connected(company_id)
         data = {"reason": state.reason.value, **(pairing.as_json() if pairing else {})}
         await self._desk.record_session(
             company_id,
