@@ -215,6 +215,7 @@ def _pool(url: str, connections: int) -> BlockingConnectionPool:
             url,
             max_connections=connections,
             timeout=CONNECT_SECONDS,
+            socket_timeout=CALL_SECONDS,
             socket_connect_timeout=CONNECT_SECONDS,
             # Never after a time-out: that call may have been done, and the wait is used up.
             retry=Retry(ExponentialWithJitterBackoff(cap=0.2, base=0.05), 2, _GONE),
