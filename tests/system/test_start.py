@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ STORES = (POSTGRES, VALKEY, MONGOD)
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return Home(tmp_path_factory.mktemp("home"))
+def home() -> Iterator[Home]:
+    """A new home; its name is short, so that the sockets of its stores are in it too."""
+    with tempfile.TemporaryDirectory(prefix="lyrox-home-") as folder:
+        yield Home(Path(folder))
 
 
 @contextlib.contextmanager
