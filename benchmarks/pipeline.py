@@ -1,6 +1,6 @@
 """The road against a naive pipeline: latency, CPU, round trips and waves a message, in one run.
 
-``make bench``, or ``python -m benchmarks.pipeline [--seconds 30 15] [--rates 20 100] [--save]``.
+``make bench``, or ``python -m benchmarks.pipeline [--seconds 25 10] [--rates 20 100] [--save]``.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from benchmarks.arrivals import Arrival, poisson, send
-from benchmarks.figures import MODEL_SECONDS, Figures, Phase, machine, notes, table
+from benchmarks.figures import Figures, Phase, machine, notes, table
 from benchmarks.population import Population, settled
 from benchmarks.processes import Process, running
 from benchmarks.proxy import Trip, listening
@@ -31,6 +31,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 ROOT = REPOSITORY / "var" / "bench"
 DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
 SIDES = {"LYROX": "ours", "naive": "naive"}
+MODEL_SECONDS = 1.0
 WARM_UP = 30
 IDLE_SECONDS = 6.0
 """Longer than any of the daemon's periods, so that each shows itself at least once."""
@@ -49,21 +50,33 @@ class Plan:
     seed: int
     fast: bool
     trace: bool
+    model_seconds: float = MODEL_SECONDS
+    warm_up_seconds: float = 1.0
+    settling_seconds: float = 3.0
+    suffix: str = ""
+    redis_databases: tuple[int, int] = (1, 2)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What each side's databases are called."""
+        return {side: f"bench_{kind}{self.suffix}" for side, kind in SIDES.items()}
 
 
 async def run(plan: Plan, root: Path) -> dict[str, Figures]:
     """Measure both pipelines on fresh, equal stores."""
     population = Population(plan.customers)
-    names = {side: f"bench_{kind}" for side, kind in SIDES.items()}
+    places = dict(zip(plan.names.values(), plan.redis_databases, strict=True))
     figures = {}
     async with services(root, fast=plan.fast, progress=_say) as servers:
-        _say(f"making {len(population.companies)} companies and {plan.customers} customers twice…")
-        async with settled(population, servers, list(names.values())) as urls:
-            with running("benchmarks.language_model", "--seconds", str(MODEL_SECONDS)) as model:
+        _say(f"making {plan.customers} customers of {len(population.companies)} companies, twice…")
+        async with settled(population, servers, places) as urls:
+            with running(
+                "benchmarks.language_model", "--seconds", str(plan.model_seconds)
+            ) as model:
                 model_url = model.hear()
                 for side, kind in SIDES.items():
-                    bench = Bench(plan, population, kind, names[side], model_url)
-                    figures[side] = await asyncio.to_thread(bench.measure, urls[names[side]])
+                    bench = Bench(plan, population, kind, plan.names[side], model_url)
+                    figures[side] = await asyncio.to_thread(bench.measure, urls[plan.names[side]])
     return figures
 
 
@@ -109,6 +122,7 @@ class Bench:
             "mongo-database": self._database,
             "model": self._model_url,
             "customers": str(self._population.customers),
+            "settling": str(self._plan.settling_seconds),
         }
         options = [word for key, value in words.items() for word in (f"--{key}", value)]
         with running("benchmarks.subject", self._kind, *options) as subject:
@@ -117,10 +131,9 @@ class Bench:
 
     def _warm_up(self, subject: Process) -> None:
         """Connections are opened and statements prepared before anything is measured."""
-        self._phase(subject, WARM_UP, 1.0, itertools.cycle(self._spare()))
-
-    def _spare(self) -> range:
-        return range(self._population.customers, self._population.everybody)
+        self._phase(
+            subject, WARM_UP, self._plan.warm_up_seconds, itertools.cycle(self._population.spare)
+        )
 
     def _phase(
         self, subject: Process, rate: float, seconds: float, customers: Iterator[int]
@@ -132,6 +145,7 @@ class Bench:
         told = subject.told()
         return Phase(
             rate=rate,
+            model_seconds=self._plan.model_seconds,
             messages=len(times),
             cpu_seconds=told["cpu_seconds"],
             seconds=tuple(told["seconds"]),
@@ -153,9 +167,7 @@ class Bench:
             _ask(proxies)
             time.sleep(IDLE_SECONDS)
             background = periodic(_ask(proxies))
-            # The last ones of the order are those that the timed phases reached least.
-            people = list(itertools.islice(self._customers(), self._population.customers))
-            chosen = people[-self._plan.lone :]
+            chosen = self._population.lone[: self._plan.lone]
             for found in (figures.cold, figures.warm):
                 for customer in chosen:
                     arrival = Arrival(next(self._numbers), customer, time.monotonic())
@@ -229,9 +241,9 @@ def save(text: str, document: Path = DOCUMENT) -> None:
 def _plan(words: Sequence[str]) -> tuple[Plan, bool]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pipeline", description=__doc__)
     parser.add_argument("--rates", type=float, nargs="+", default=[20, 100], help="messages/s")
-    parser.add_argument("--seconds", type=float, nargs="+", default=[30, 15], help="one a rate")
+    parser.add_argument("--seconds", type=float, nargs="+", default=[25, 10], help="one a rate")
     parser.add_argument("--customers", type=int, default=2000)
-    parser.add_argument("--lone", type=int, default=3, help="counted customers, two messages each")
+    parser.add_argument("--lone", type=int, default=2, help="counted customers, two messages each")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--fast", action="store_true", help="stores that never wait for the disk")
     parser.add_argument("--trace", action="store_true", help="show a lone message's round trips")

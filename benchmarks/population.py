@@ -1,7 +1,7 @@
 """Who lives in a benchmark's stores: companies with a catalogue, customers with some history."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,8 @@ from models.values import AiMetadata, CustomerRef, Line, Sender
 COMPANIES = 20
 SPARE = 40
 """Customers beside those of the measured load, for warming up."""
+LONE = 10
+"""Customers who write alone, and were never heard before."""
 HISTORY_LINES = 6
 
 _SPACE = UUID("0b5c2f3e-5f0e-4a6c-9d55-3f2f4c1d7a10")
@@ -47,8 +49,18 @@ class Population:
 
     @property
     def everybody(self) -> int:
-        """The measured customers and the spare ones."""
-        return self.customers + SPARE
+        """All of them."""
+        return self.customers + SPARE + LONE
+
+    @property
+    def spare(self) -> range:
+        """Those for warming up."""
+        return range(self.customers, self.customers + SPARE)
+
+    @property
+    def lone(self) -> range:
+        """Those who write alone."""
+        return range(self.customers + SPARE, self.everybody)
 
     def company_of(self, number: int) -> UUID:
         """Whose customer a number is."""
@@ -66,18 +78,23 @@ def phone_of(number: int) -> str:
 
 @asynccontextmanager
 async def settled(
-    population: Population, servers: dict[str, str], names: Sequence[str]
+    population: Population, servers: dict[str, str], places: dict[str, int]
 ) -> AsyncIterator[dict[str, Urls]]:
-    """For each of *names* a PostgreSQL and a Mongo database with the same people in them."""
+    """For each name in *places* a PostgreSQL and a Mongo database with the same people in them.
+
+    Beside them an empty Redis database: the number that belongs to the name.
+    """
+    names = list(places)
     admin = await asyncpg.connect(servers["admin"])
     async with AsyncMongoClient[dict[str, object]](servers["mongod"]) as mongo:
         try:
-            first = await _make_first(admin, mongo, population, servers, names[0])
+            urls = {name: _urls(servers, name, slot) for name, slot in places.items()}
+            await _make_first(admin, mongo, population, urls[names[0]], names[0])
             for name in names[1:]:
                 await _copy(admin, mongo, names[0], name)
-            for slot, _ in enumerate(names, 1):
-                await _forget(servers, slot)
-            yield {name: _urls(servers, name, slot) for slot, name in enumerate(names, 1)} | first
+            for one in urls.values():
+                await _forget(one.redis)
+            yield urls
         finally:
             for name in names:
                 await _drop(admin, mongo, name)
@@ -88,16 +105,14 @@ async def _make_first(
     admin: asyncpg.Connection,
     mongo: AsyncMongoClient[dict[str, object]],
     population: Population,
-    servers: dict[str, str],
+    urls: Urls,
     name: str,
-) -> dict[str, Urls]:
-    urls = _urls(servers, name, 1)
+) -> None:
     await _drop(admin, mongo, name)
     await admin.execute(f"CREATE DATABASE {name} OWNER app TEMPLATE template0")
     await migrate(urls.postgres)
     await _write_rows(population, urls.postgres)
     await _write_histories(population, urls.mongo, name)
-    return {name: urls}
 
 
 async def _copy(
@@ -118,8 +133,8 @@ async def _drop(
     await mongo.drop_database(name)
 
 
-async def _forget(servers: dict[str, str], slot: int) -> None:
-    redis = Redis.from_url(_redis(servers, slot))
+async def _forget(url: str) -> None:
+    redis = Redis.from_url(url)
     await redis.flushdb()
     await redis.aclose()
 
@@ -184,13 +199,9 @@ def _urls(servers: dict[str, str], name: str, slot: int) -> Urls:
     postgres = urlsplit(servers["postgres"])
     return Urls(
         postgres=f"{postgres.scheme}://app@/{name}?{postgres.query}",
-        redis=_redis(servers, slot),
+        redis=f"unix://{urlsplit(servers['valkey']).path}?db={slot}",
         mongo=servers["mongod"],
     )
-
-
-def _redis(servers: dict[str, str], slot: int) -> str:
-    return f"unix://{urlsplit(servers['valkey']).path}?db={slot}"
 
 
 _VOICE = (

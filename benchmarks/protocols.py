@@ -6,13 +6,17 @@ _STARTUP_CODES = (196608, 80877103, 80877102)
 
 
 class Postgres:
-    """A request ends with Sync or is a simple Query; its answer ends with ReadyForQuery."""
+    """A request ends with Sync or Flush or is a simple Query.
+
+    Its answer ends with ReadyForQuery; a flushed one, which prepares, with the rows' description.
+    """
 
     def __init__(self) -> None:
         self._asked, self._told = bytearray(), bytearray()
         self._started = False
         self._statements: dict[bytes, str] = {}
         self._label = "?"
+        self._preparing = 0
 
     def asked(self, data: bytes) -> Iterator[str]:
         """A label for each request that *data* completes."""
@@ -28,13 +32,19 @@ class Postgres:
                 self._label = self._statements.get(name, "?")
             elif kind == b"Q":
                 yield _name_in(body)
-            elif kind == b"S":
+            elif kind in b"SH":
+                self._preparing += kind == b"H"
                 yield self._label
 
     def told(self, data: bytes) -> int:
         """How many requests *data* has answered."""
         self._told += data
-        return sum(kind == b"Z" for kind, _ in _messages(self._told))
+        return sum(self._answers(kind) for kind, _ in _messages(self._told))
+
+    def _answers(self, kind: bytes) -> bool:
+        described = self._preparing > 0 and kind in b"Tn"
+        self._preparing -= described
+        return described or kind == b"Z"
 
     def _skip_startup(self) -> bool:
         length = int.from_bytes(self._asked[:4], "big")

@@ -19,9 +19,6 @@ from bot.stores import Urls
 from models.values import InboundMessage
 
 LONGEST_DRAIN_SECONDS = 120.0
-SETTLING_SECONDS = 3.0
-"""After the last text has left: its history is written and marked in this time."""
-
 Accept = Callable[[InboundMessage], Awaitable[None]]
 Opener = Callable[["Setting"], AbstractAsyncContextManager[Accept]]
 
@@ -63,6 +60,8 @@ class Setting:
     urls: Urls
     mongo_database: str
     model_url: str
+    settling_seconds: float
+    """After the last text has left: its history is written and marked in this time."""
     phones: Phones
 
 
@@ -74,6 +73,7 @@ class Subject:
         self._phones = setting.phones
         self._accept = accept
         self._serial = serial
+        self._settling_seconds = setting.settling_seconds
         self._queues: dict[int, asyncio.Queue[InboundMessage]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._began = 0.0
@@ -123,7 +123,7 @@ class Subject:
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_DRAIN_SECONDS):
                 await self._phones.quiet.wait()
-        await asyncio.sleep(SETTLING_SECONDS)
+        await asyncio.sleep(self._settling_seconds)
         told = {
             "cpu_seconds": time.process_time() - self._began,
             "seconds": self._phones.seconds,
@@ -161,12 +161,14 @@ def main() -> None:
     for name in ("postgres", "redis", "mongo", "mongo-database", "model"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--customers", type=int, required=True)
+    parser.add_argument("--settling", type=float, required=True)
     told = parser.parse_args()
     setting = Setting(
         Population(told.customers),
         Urls(told.postgres, told.redis, told.mongo),
         told.mongo_database,
         told.model,
+        told.settling,
         Phones(),
     )
     asyncio.run(_run(told.kind, setting))
