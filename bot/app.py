@@ -3,11 +3,10 @@
 import asyncio
 import logging
 import os
-import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
@@ -25,6 +24,7 @@ from bot.road import Road, open_road
 from bot.seed import seed_emilio_born
 from bot.session_keys import WhatsAppStates
 from bot.shard import announced, hold_shard
+from bot.signals import stopping
 from bot.status import StatusPage
 from bot.stores import Stores, Urls, open_stores, urls_of
 from bot.wakes import Wakes
@@ -40,8 +40,6 @@ log = logging.getLogger(__name__)
 STALLED_SECONDS = 75.0
 """A loop that turned no round in this time stands still; a PostgreSQL call may take 30 s."""
 BACKLOG_SECONDS = 5.0
-SAME_WISH_SECONDS = 1.0
-"""Signals to stop within this time are one."""
 
 
 class LoopEnded(Exception):
@@ -59,7 +57,7 @@ async def run(
     began = time.monotonic()
     logs.configure(settings.daemon.log_level)
     stop = asyncio.Event()
-    with _stopping(stop), hold_shard(settings.daemon.state_dir, shard) as host_id:
+    with stopping(stop), hold_shard(settings.daemon.state_dir, shard) as host_id:
         async with AsyncExitStack() as stack:
             urls = await stack.enter_async_context(urls_of(settings.stores, progress=_progress))
             if setup:
@@ -150,7 +148,7 @@ class Daemon:
                 task.cancel()
 
     async def _greet(self, listen: str, started_in: float) -> None:
-        sd_notify.notify("READY=1", f"STATUS={await self._page.line()}")
+        sd_notify.notify("READY=1", f"STATUS={self._page.line()}")
         log.info("ready", extra={"seconds": round(started_in, 2), "listen": listen})
         for line in await self._page.welcome(listen):
             log.info(line)
@@ -160,6 +158,7 @@ class Daemon:
             with suppress(RetryLater):
                 seen = await self._road.desk.overview()
                 self._metrics.backlog(pending=seen["pending"], ready=seen["outbox"])
+            sd_notify.notify(f"STATUS={self._page.line()}")
             await asyncio.sleep(BACKLOG_SECONDS)
 
     def _submit(self, company_id: UUID, customer_id: UUID) -> None:
@@ -197,6 +196,8 @@ async def _opened(
                 ring=ring,
             )
         )
+        metrics.watch("store_failures", lambda: stores.redis.failures, store="redis")
+        metrics.watch("doorbell_malformed", lambda: doorbell.skipped)
         wakes = Wakes(stores.redis)
         states = PublicStates(
             road.desk, WhatsAppStates(stores.redis), metrics, on_connected=road.delivery.kick
@@ -220,11 +221,8 @@ async def _set_up(urls: Urls) -> None:
     async with database.connect(urls.postgres, connections=2):
         seeded = await seed_emilio_born()
     if seeded.password is not None:
-        log.info(
-            "the pilot company is ready; temporary password of %s: %s",
-            seeded.email,
-            seeded.password,
-        )
+        # Not a log line: it is shown once, to the person who set this up by hand.
+        print(f"temporary password of {seeded.email}: {seeded.password}", flush=True)
 
 
 async def _forever(loop: Awaitable[object]) -> None:
@@ -235,30 +233,6 @@ async def _forever(loop: Awaitable[object]) -> None:
 
 def _host(host_id: UUID, shard: int) -> Host:
     return Host(host_id, f"{socket.gethostname()}:{os.getpid()}", shard, "daemon")
-
-
-@contextmanager
-def _stopping(stop: asyncio.Event) -> Iterator[None]:
-    """The first SIGTERM or SIGINT asks to stop, one that comes later ends at once.
-
-    Make passes a SIGTERM on that its whole process group got already: that is still the first.
-    """
-    loop = asyncio.get_running_loop()
-    asked: list[float] = []
-
-    def ask() -> None:
-        asked.append(loop.time())
-        if asked[-1] - asked[0] > SAME_WISH_SECONDS:
-            os._exit(1)
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ask)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
 
 
 def _progress(text: str) -> None:

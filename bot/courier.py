@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -13,6 +14,7 @@ from uuid import UUID
 
 from bot.background import Background
 from bot.lanes import Lanes
+from bot.logs import log_context
 from bot.memory import Memory
 from bot.metrics import Metrics
 from bot.wire import NotSent, Outgoing, Unconfirmed, Unsettled, Wire
@@ -73,7 +75,7 @@ class Courier:
         self._chat = chat
         self._one_in_flight = asyncio.Lock()
         self._queues: dict[UUID, deque[Part]] = {}
-        self._held: set[int] = set()
+        self._held: dict[int, float] = {}
         self._closed = False
 
     async def settle(self) -> None:
@@ -112,7 +114,7 @@ class Courier:
                 continue
             if self._chat is not None and part.chat != self._chat:
                 continue
-            self._held.add(part.id)
+            self._held[part.id] = time.monotonic()
             queue = self._queues.get(part.customer.id)
             if queue is not None:
                 queue.append(part)
@@ -130,13 +132,15 @@ class Courier:
         queue = self._queues[customer]
         try:
             while queue and not self._closed:
-                await self._deliver(queue[0])
-                self._held.discard(queue.popleft().id)
+                with log_context(company=self.wire.company_id, chat=customer):
+                    await self._deliver(queue[0])
+                self._held.pop(queue.popleft().id)
         except RetryLater as error:
             log.warning("delivery waits", extra={"why": str(error)})
         finally:
             # What is left stays `ready` in the ledger; the sweeper brings it back.
-            self._held.difference_update(part.id for part in queue)
+            for part in queue:
+                self._held.pop(part.id)
             del self._queues[customer]
 
     async def _deliver(self, part: Part) -> None:
@@ -157,6 +161,7 @@ class Courier:
             lambda: self._ledger.sent(part.company_id, part.id, wa_id, confirmed=confirmed)
         )
         self._metrics.sent(part.kind)
+        self._metrics.delivered(time.monotonic() - self._held[part.id])
         if more and part.id == self._last_of(part.customer.id):
             self._lanes.ring_now((part.company_id, part.customer.id), line_id)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from bot.lanes import Lanes
+from bot.logs import log_context
 from bot.memory import Memory
 from bot.metrics import Metrics
 from bot.rate_limit import Counted, RateLimit
@@ -47,6 +48,10 @@ class Intake:
 
     async def accept(self, message: InboundMessage) -> None:
         """Keep *message* and start what follows from it. Raises RetryLater when it is not kept."""
+        with log_context(company=message.company_id, wa_id=message.wa_id):
+            await self._accept(message)
+
+    async def _accept(self, message: InboundMessage) -> None:
         message = replace(message, text=clean(message.text), name=_short(message.name))
         kept, counted = await self._keep_and_count(message)
         if kept.inbox_id is None:

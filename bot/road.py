@@ -90,6 +90,7 @@ async def open_road(
                 recall.begin(chat)
                 try:
                     await ring(chat, newest)
+                    metrics.rang()
                     return
                 except RetryLater as error:
                     log.warning("doorbell is out: turn runs here", extra={"why": str(error)})
@@ -144,6 +145,7 @@ async def open_road(
             host=host,
             grace_seconds=talk.quiet_seconds + 1.0,
         )
+        metrics.watch("turns_running", lambda: len(slots.running))
         heart = Heart(desk, host)
         await heart.begin()
         road = Road(

@@ -97,7 +97,7 @@ class StatusPage:
             "version": version("lyrox"),
         }
 
-    async def line(self) -> str:
+    def line(self) -> str:
         """One line for ``systemctl status``."""
         reasons = [state.reason for state in self._states().values()]
         connected = reasons.count(Reason.ONLINE)

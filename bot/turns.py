@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from bot.lanes import Chat
+from bot.logs import log_context
 from bot.metrics import Metrics
 from bot.recall import HISTORY_LINES, Recall
 from handlers import Handler, Phrases
@@ -70,7 +71,9 @@ class Turns:
             if claim.turn is None:
                 self._metrics.turn(claim.outcome, "none")
             else:
-                await self._run(_with_history(claim.turn, lines, claim.unremembered))
+                turn = _with_history(claim.turn, lines, claim.unremembered)
+                with log_context(company=chat[0], chat=chat[1], turn=turn.id):
+                    await self._run(turn)
         except RetryLater as error:
             log.warning("turn is left to the sweep", extra={"why": str(error)})
 
@@ -89,6 +92,7 @@ class Turns:
         if turn.attempt > MOST_ATTEMPTS:
             raise GiveUp(f"taken up {turn.attempt} times without an end")
         handler = next(handler for handler in self._handlers if handler.wants(turn))
+        self._metrics.waited(max(0.0, time.time() - turn.messages[0].at.timestamp()))
         began = time.monotonic()
         said = await handler.answer(turn)
         self._metrics.answered(handler.name, time.monotonic() - began)

@@ -345,7 +345,13 @@ def _turn(data: Mapping[str, Any]) -> Turn:
 
 
 def _customer(raw: Mapping[str, Any]) -> CustomerRef:
-    return CustomerRef(UUID(raw["id"]), raw["phone"], raw["name"], Stage(raw["stage"] or "lead"))
+    return CustomerRef(
+        UUID(raw["id"]),
+        raw["phone"],
+        raw["name"],
+        Stage(raw["stage"] or "lead"),
+        opted_out=bool(raw.get("opted_out")),
+    )
 
 
 def _product(number: int, raw: Mapping[str, Any]) -> ProductCard:

@@ -53,6 +53,11 @@ class CompanyFiles:
         return self._sessions / f"{self.company_id}.json"
 
     @property
+    def boot(self) -> Path:
+        """In which run of the machine the session was last used."""
+        return self._sessions / f"{self.company_id}.boot"
+
+    @property
     def journal(self) -> Path:
         """The folder of events not yet stored."""
         return self.state_dir / "journal" / str(self.company_id)
@@ -75,6 +80,30 @@ class CompanyFiles:
             return tuple(part for stat in stats for part in (stat.st_mtime_ns, stat.st_size))
         return ()
 
+    def same_boot(self) -> bool:
+        """Whether the machine has run since the session was last used.
+
+        After a power loss the last writes of the session file may be missing from it.
+        """
+        try:
+            return self.boot.read_text(encoding="utf-8") == _boot_id()
+        except (OSError, ValueError):
+            return False
+
+    def write_boot(self) -> None:
+        """Keep, past a power loss, that the session is used in this run of the machine."""
+        if self.same_boot():
+            return
+        with self.boot.open("w", encoding="utf-8") as file:
+            file.write(_boot_id())
+            file.flush()
+            os.fsync(file.fileno())
+        folder = os.open(self._sessions, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
     def write_note(self, pairing: Pairing) -> None:
         """Keep what the pairing was, whole or not at all."""
         new = self.note.with_suffix(".new")
@@ -90,6 +119,14 @@ class CompanyFiles:
             return Pairing(words["jid"], words["lid"], words["platform"], at)
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+def _boot_id() -> str:
+    """The kernel's name of this run of the machine; one for all where there is none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return "unknown"
 
 
 @contextlib.contextmanager

@@ -108,6 +108,7 @@ class HostedCompany:
         """The replay is queued and old sends are settled before anything connects."""
         arrivals.replay()
         await self._host.delivery.attach(session, fence)
+        self._files.write_boot()
         background = (arrivals.hand_over(), self._watch_lease(fence))
         tasks = [asyncio.ensure_future(work) for work in (*background, self._connect(session))]
         try:

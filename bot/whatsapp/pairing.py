@@ -59,6 +59,10 @@ _ENDS = {
         "El teléfono o WhatsApp rechazó la vinculación. Pide un código nuevo con `lyrox pair`.",
         "The phone or WhatsApp refused the pairing. Get a new code with `lyrox pair`.",
     ),
+    "unreachable": (
+        "No se llega a WhatsApp. Revisa internet, cortafuegos y HTTPS_PROXY y prueba otra vez.",
+        "WhatsApp cannot be reached. Check internet, firewall and HTTPS_PROXY, then try again.",
+    ),
     "busy": (
         "Ya hay otra vinculación en curso para esta empresa. Espera a que termine.",
         "Another pairing of this company is under way. Wait until it ends.",

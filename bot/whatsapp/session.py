@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -109,8 +109,16 @@ class Session:
         return wa_id
 
     async def settle(self, unsettled: Sequence[Unsettled]) -> list[Settlement]:
-        """One verdict for each send. Raises RetryLater while the session file cannot be read."""
-        return await self._parts.books.settle(self._parts.files.session, unsettled)
+        """One verdict for each send. Raises RetryLater while the session file cannot be read.
+
+        After a power loss the file may have lost the trace of a send that arrived: then each
+        counts as sent, because nothing may be said twice.
+        """
+        files = self._parts.files
+        verdicts = await self._parts.books.settle(files.session, unsettled)
+        if files.same_boot():
+            return verdicts
+        return [replace(verdict, sent=True) for verdict in verdicts]
 
     async def live(self) -> State:
         """Connect once and stay until the client will not come back by itself; returns why."""

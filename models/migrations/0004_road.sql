@@ -388,7 +388,8 @@ BEGIN
   VALUES (p_company, 'customer-acquisition', CASE v_row.kind WHEN 'reply' THEN 'message_sent' ELSE 'notice_sent' END,
           jsonb_strip_nulls(jsonb_build_object('outboxId', v_row.id, 'turnId', v_row.turn_id,
             'part', v_row.part, 'waId', p_wa_id, 'channel', v_row.channel,
-            'model', v_row.ai_metadata ->> 'model', 'confirmed', p_confirmed)),
+            'model', v_row.ai_metadata ->> 'model', 'confirmed', p_confirmed))
+          || coalesce((SELECT details - 'final' FROM turns WHERE id = v_row.turn_id), '{}'::jsonb),
           v_row.customer_id, (v_row.ai_metadata ->> 'tokensUsed')::int,
           (v_row.ai_metadata ->> 'responseTime')::int);
   RETURN EXISTS (SELECT 1 FROM inbox WHERE company_id = p_company
@@ -553,16 +554,18 @@ BEGIN
   RETURN (SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]'::jsonb) FROM (
     (SELECT 'inbox' AS ledger, i.id, i.company_id, i.customer_id, c.phone, c.name, c.stage,
             i.wa_id AS line, i.sent_at AS at, i.sender, i.content AS text, NULL::jsonb AS ai
-       FROM inbox i JOIN customers c ON c.company_id = i.company_id AND c.id = i.customer_id
-      WHERE NOT i.remembered AND i.received_at < now() - make_interval(secs => p_age_seconds)
-      ORDER BY i.id LIMIT p_limit)
+       FROM (SELECT * FROM inbox
+              WHERE NOT remembered AND received_at < now() - make_interval(secs => p_age_seconds)
+              ORDER BY id LIMIT p_limit) i
+       JOIN customers c ON c.company_id = i.company_id AND c.id = i.customer_id)
     UNION ALL
     (SELECT 'outbox', o.id, o.company_id, o.customer_id, c.phone, c.name, c.stage,
             coalesce(o.wa_id, 'outbox-' || o.id), o.sent_at, 'agent', o.content, o.ai_metadata
-       FROM outbox o JOIN customers c ON c.company_id = o.company_id AND c.id = o.customer_id
-      WHERE o.state = 'sent' AND NOT o.remembered
-        AND o.sent_at < now() - make_interval(secs => p_age_seconds)
-      ORDER BY o.id LIMIT p_limit)) r);
+       FROM (SELECT * FROM outbox
+              WHERE state = 'sent' AND NOT remembered
+                AND sent_at < now() - make_interval(secs => p_age_seconds)
+              ORDER BY id LIMIT p_limit) o
+       JOIN customers c ON c.company_id = o.company_id AND c.id = o.customer_id)) r);
 END $$;
 
 CREATE FUNCTION desk_remembered(p_inbox bigint[], p_outbox bigint[]) RETURNS void

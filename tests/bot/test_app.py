@@ -7,11 +7,11 @@ import pytest
 
 PROGRAM = """
 import asyncio, os, signal
-from bot.app import _stopping
+from bot.signals import stopping
 
 async def main():
     stop = asyncio.Event()
-    with _stopping(stop):
+    with stopping(stop):
         os.kill(os.getpid(), signal.SIGTERM)
         await stop.wait()
         await asyncio.sleep({pause})

@@ -389,8 +389,8 @@ class World:
                 await self._cache.fill(*CHAT, token, read)
         elif reader in self._tokens:
             self._read[reader] = newest(self._mongo)
-        elif token := await token_of(self._cache):
-            self._tokens[reader] = token
+        elif fresh := await token_of(self._cache):
+            self._tokens[reader] = fresh
 
     async def lose(self) -> None:
         await self._redis.delete(KEY)

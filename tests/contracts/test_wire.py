@@ -123,6 +123,7 @@ async def fake_world(_: Path) -> AsyncIterator[World]:
 async def session_world(folder: Path) -> AsyncIterator[World]:
     files = CompanyFiles(folder, COMPANY)
     files.prepare()
+    files.write_boot()
     SessionFile(files.session).pair()
     stored, online = asyncio.Event(), asyncio.Event()
     protos, books = read_protos(), SessionBooks()
@@ -265,3 +266,22 @@ async def test_the_owners_hand_is_known_at_once_and_pending_until_stored(world: 
     assert (seen.count, seen.pending) == (1, True)
     assert (later.count, later.pending) == (1, False)
     assert world.wire.owner_hand("444@lid").count == 0
+
+
+async def test_after_a_power_loss_a_send_without_a_trace_counts_as_sent(tmp_path: Path) -> None:
+    async with session_world(tmp_path) as world:
+        CompanyFiles(tmp_path, COMPANY).boot.write_text("a former run of the machine")
+
+        (verdict,) = await world.wire.settle([unsettled(bubble(), 7)])
+
+        assert (verdict.outbox_id, verdict.sent, verdict.wa_id) == (7, True, None)
+
+
+def test_a_boot_is_noted_once_and_known_again(tmp_path: Path) -> None:
+    files = CompanyFiles(tmp_path, COMPANY)
+    files.prepare()
+
+    before = files.same_boot()
+    files.write_boot()
+
+    assert (before, files.same_boot()) == (False, True)

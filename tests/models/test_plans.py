@@ -53,15 +53,6 @@ OFF_THE_ROAD = {
     "desk_overview",
 }  # fmt: skip
 
-READS_ALL_CUSTOMERS = pytest.mark.xfail(
-    strict=True, reason="joins the customers before it limits the ledger rows"
-)
-
-STEPS = [
-    pytest.param(name, marks=READS_ALL_CUSTOMERS if name == "desk_unremembered" else ())
-    for name in ROAD
-]
-
 
 class Make(Protocol):
     """The `make_database` fixture."""
@@ -85,7 +76,7 @@ async def big(
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("function", STEPS)
+@pytest.mark.parametrize("function", ROAD)
 @pytest.mark.parametrize("generic", [False, True], ids=["custom", "generic"])
 async def test_a_road_query_uses_an_index(
     big: asyncpg.Connection, function: str, generic: bool

@@ -230,6 +230,36 @@ async def test_the_stage_a_reply_names_is_kept(open_scene: OpenScene) -> None:
     assert await scene.rows("customers", "stage") == ["qualified"]
 
 
+async def test_a_customer_who_opted_out_gets_one_confirmation_and_then_silence(
+    open_scene: OpenScene,
+) -> None:
+    async with open_scene() as scene:
+        await scene.receive(message(scene.company, "baja"))
+        await scene.arrived(1)
+        await scene.receive(message(scene.company, "cuánto cuesta el plan?"))
+
+        async def closed() -> bool:
+            return await scene.rows("inbox") == ["answered", "silent"]
+
+        await scene.until(closed)
+        await scene.receive(message(scene.company, "alta"))
+
+        assert len(await scene.arrived(2)) == 2
+    assert await scene.rows("customers", "opted_out") == [False]
+
+
+async def test_the_log_of_a_reply_names_its_prompt(open_scene: OpenScene) -> None:
+    said = Reply(("dale",), "persona", event_data={"prompt_hash": "abc", "target": "main"})
+    async with open_scene(handlers=[Echo(says=lambda _: said)]) as scene:
+        await scene.receive(message(scene.company, "hola"))
+        await scene.arrived(1)
+
+        async def logged() -> bool:
+            return await scene.rows("agent_logs", "event_data ->> 'prompt_hash'") == ["abc"]
+
+        await scene.until(logged)
+
+
 async def test_parts_leave_in_order_with_typing_before_each(open_scene: OpenScene) -> None:
     echo = Echo(says=lambda _: Reply(("uno", "dos", "tres"), "persona"))
     pace = {
