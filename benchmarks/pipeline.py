@@ -149,6 +149,7 @@ class Bench:
             messages=len(times),
             cpu_seconds=told["cpu_seconds"],
             seconds=tuple(told["seconds"]),
+            whole=tuple(told["whole"]),
             unanswered=told["unanswered"],
             unasked=told["unasked"],
         )

@@ -18,7 +18,7 @@ from models.database import migrate
 from models.values import AiMetadata, CustomerRef, Line, Sender
 
 COMPANIES = 20
-SPARE = 40
+SPARE = 60
 """Customers beside those of the measured load, for warming up."""
 LONE = 10
 """Customers who write alone, and were never heard before."""

@@ -29,6 +29,10 @@ class Phones:
 
     waiting: dict[int, float] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
+    """From the pipeline's call to the wire."""
+    whole: list[float] = field(default_factory=list)
+    """From the pipe's other end to the wire."""
+    taken: dict[int, float] = field(default_factory=dict)
     unasked: int = 0
     quiet: asyncio.Event = field(default_factory=asyncio.Event)
     """Nobody waits for an answer."""
@@ -40,13 +44,23 @@ class Phones:
             self.unasked += 1
         self.waiting[arrival.customer] = arrival.at
 
+    def take(self, message: InboundMessage) -> None:
+        """The pipeline is called with what a customer has written."""
+        self.taken[customer_in(message.chat)] = time.monotonic()
+
+    def begin(self) -> None:
+        """Count anew."""
+        self.seconds, self.whole, self.unasked = [], [], 0
+
     def ring(self, chat: str) -> str:
         """A text has reached the wire; returns its id."""
-        at = self.waiting.pop(customer_in(chat), None)
+        now, customer = time.monotonic(), customer_in(chat)
+        at = self.waiting.pop(customer, None)
         if at is None:
             self.unasked += 1
         else:
-            self.seconds.append(time.monotonic() - at)
+            self.whole.append(now - at)
+            self.seconds.append(now - self.taken.pop(customer))
         if not self.waiting:
             self.quiet.set()
         return f"3EB1{len(self.seconds):018X}"
@@ -82,7 +96,7 @@ class Subject:
         """Until standard input ends."""
         while line := await reader.readline():
             if line == b"begin\n":
-                self._phones.seconds.clear()
+                self._phones.begin()
                 self._began = time.process_time()
             elif line == b"end\n":
                 await self._tell()
@@ -104,9 +118,10 @@ class Subject:
     async def _read(self, queue: asyncio.Queue[InboundMessage]) -> None:
         """As a session's reader does: the next message when the former is kept."""
         while True:
-            await self._accept(await queue.get())
+            await self._hand_over(await queue.get())
 
     async def _hand_over(self, message: InboundMessage) -> None:
+        self._phones.take(message)
         await self._accept(message)
 
     def _start(self, work: Awaitable[None]) -> None:
@@ -127,6 +142,7 @@ class Subject:
         told = {
             "cpu_seconds": time.process_time() - self._began,
             "seconds": self._phones.seconds,
+            "whole": self._phones.whole,
             "unanswered": len(self._phones.waiting),
             "unasked": self._phones.unasked,
         }
