@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -222,7 +223,7 @@ async def _set_up(urls: Urls) -> None:
         seeded = await seed_emilio_born()
     if seeded.password is not None:
         # Not a log line: it is shown once, to the person who set this up by hand.
-        print(f"temporary password of {seeded.email}: {seeded.password}", flush=True)
+        print(f"temporary password of {seeded.email}: {seeded.password}", file=sys.stderr)
 
 
 async def _forever(loop: Awaitable[object]) -> None:

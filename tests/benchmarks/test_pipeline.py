@@ -53,7 +53,8 @@ async def test_a_tiny_run_makes_the_table(slot: int, tmp_path: Path) -> None:
         assert 0.5 < phase.cpu_ms < 100
         assert 0 < phase.added_ms(0.5) <= phase.added_ms(0.99)
     document = tmp_path / "benchmarks.md"
-    document.write_text("before\n<!-- pipeline -->\nthe former table\n<!-- /pipeline -->\nafter\n", "utf-8")
+    former = "before\n<!-- pipeline -->\nthe former table\n<!-- /pipeline -->\nafter\n"
+    document.write_text(former, "utf-8")
     save(report(sides, ["--rates", "20"]), document)
     saved = document.read_text("utf-8")
     assert table(sides) in saved

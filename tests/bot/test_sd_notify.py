@@ -67,6 +67,7 @@ def test_only_our_own_watchdog_counts(environ: dict[str, str], seconds: float | 
 
 
 @pytest.mark.looptime
+@pytest.mark.asyncio(loop_scope="function")
 async def test_the_watchdog_is_fed_while_all_loops_turn_and_starved_once_one_stands(
     systemd: socket.socket, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -91,6 +92,7 @@ async def test_the_watchdog_is_fed_while_all_loops_turn_and_starved_once_one_sta
 
 
 @pytest.mark.looptime
+@pytest.mark.asyncio(loop_scope="function")
 async def test_a_loop_that_ended_on_purpose_is_not_missed() -> None:
     watchdog = Watchdog(clock=asyncio.get_running_loop().time, environ={})
     watchdog.expect("sessions", within=1)
@@ -102,6 +104,7 @@ async def test_a_loop_that_ended_on_purpose_is_not_missed() -> None:
 
 
 @pytest.mark.looptime
+@pytest.mark.asyncio(loop_scope="function")
 async def test_the_loop_is_watched_for_lateness_also_without_systemd() -> None:
     late: list[float] = []
     watchdog = Watchdog(on_lag=late.append, environ={})

@@ -54,6 +54,7 @@ def gaps(target: Script) -> list[float]:
 
 
 @pytest.mark.looptime
+@pytest.mark.asyncio(loop_scope="function")
 async def test_the_servers_own_wait_is_kept_with_a_little_jitter(prompts: Prompts) -> None:
     target = Script(Fault(Outcome.RATE_LIMITED, retry_after=5.0), 0.1)
 
@@ -63,6 +64,7 @@ async def test_the_servers_own_wait_is_kept_with_a_little_jitter(prompts: Prompt
 
 
 @pytest.mark.looptime
+@pytest.mark.asyncio(loop_scope="function")
 async def test_three_tries_are_all_and_their_waits_are_short(prompts: Prompts) -> None:
     target = Script(*(Fault(Outcome.SERVER_ERROR) for _ in range(4)))
 
@@ -74,6 +76,7 @@ async def test_three_tries_are_all_and_their_waits_are_short(prompts: Prompts) -
 
 
 @pytest.mark.looptime
+@pytest.mark.asyncio(loop_scope="function")
 async def test_a_wait_beyond_the_deadline_is_not_begun(prompts: Prompts) -> None:
     target = Script(Fault(Outcome.RATE_LIMITED, retry_after=30.0), 0.1)
     began = now()
@@ -86,6 +89,7 @@ async def test_a_wait_beyond_the_deadline_is_not_begun(prompts: Prompts) -> None
 
 
 @pytest.mark.looptime
+@pytest.mark.asyncio(loop_scope="function")
 async def test_a_long_wait_is_not_worth_it_while_another_target_is_left(prompts: Prompts) -> None:
     target = Script(Fault(Outcome.RATE_LIMITED, retry_after=3.0), 0.1)
 
@@ -96,6 +100,7 @@ async def test_a_long_wait_is_not_worth_it_while_another_target_is_left(prompts:
 
 
 @pytest.mark.looptime
+@pytest.mark.asyncio(loop_scope="function")
 async def test_a_silent_target_is_cut_at_its_own_limit_and_then_at_the_deadline(
     prompts: Prompts,
 ) -> None:
@@ -111,6 +116,7 @@ async def test_a_silent_target_is_cut_at_its_own_limit_and_then_at_the_deadline(
 
 
 @pytest.mark.looptime
+@pytest.mark.asyncio(loop_scope="function")
 async def test_a_target_that_had_no_time_is_not_blamed(prompts: Prompts) -> None:
     target = Script(*(60.0 for _ in range(10)))
     opened = door(target)
@@ -123,6 +129,7 @@ async def test_a_target_that_had_no_time_is_not_blamed(prompts: Prompts) -> None
 
 
 @pytest.mark.looptime
+@pytest.mark.asyncio(loop_scope="function")
 async def test_a_silent_target_opens_its_breaker(prompts: Prompts) -> None:
     target = Script(*(60.0 for _ in range(20)))
     opened = door(target)
@@ -135,6 +142,7 @@ async def test_a_silent_target_opens_its_breaker(prompts: Prompts) -> None:
 
 
 @pytest.mark.looptime
+@pytest.mark.asyncio(loop_scope="function")
 async def test_a_cancelled_turn_frees_the_probe(prompts: Prompts) -> None:
     target = Script(*(Fault(Outcome.AUTH) for _ in range(5)), 60.0, 0.1)
     ends: list[str] = []

@@ -62,6 +62,7 @@ class Stage:
 
 
 @pytest.mark.looptime
+@pytest.mark.asyncio(loop_scope="function")
 async def test_no_connection_within_a_minute_is_a_fault(tmp_path: Path, protos: Protos) -> None:
     stage = Stage(tmp_path, protos, connects=False)
 
