@@ -5,11 +5,11 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from bot.background import Background
@@ -27,16 +27,21 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 INSIST_SECONDS = 0.5
+CLOSE_SECONDS = 5.0
 SECRET_BYTES = 32
 """``messageContextInfo.messageSecret`` is 32 random bytes in WhatsApp's own clients."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long a bubble takes to "type": seconds a character, and at most."""
+    """How long a bubble takes to "type": seconds a character, and at most.
+
+    A part that is older than *oldest_seconds* when its turn comes is not said any more.
+    """
 
     per_character: float
     longest: float
+    oldest_seconds: float = 12 * 3600.0
 
     def seconds(self, text: str) -> float:
         """The time a person would seem to need for *text*."""
@@ -82,9 +87,18 @@ class Courier:
         """Decide every send whose end nobody saw, before anything new leaves."""
         company, channel = self.wire.company_id, self.wire.channel
         fence = self._fence if channel is Channel.WHATSAPP else None
-        rows = await self._ledger.unsettled(company, channel, self._chat, fence)
+        await self._settle(await self._ledger.unsettled(company, channel, self._chat, fence))
+
+    async def _settle_dropped(self) -> None:
+        """Decide sends of ours that nobody watches any more: a store was away when they ended."""
+        company, channel = self.wire.company_id, self.wire.channel
+        rows = await self._ledger.unsettled(company, channel, self._chat, self._fence + 1)
+        await self._settle([row for row in rows if row["id"] not in self._held])
+
+    async def _settle(self, rows: Sequence[Mapping[str, Any]]) -> None:
         if not rows:
             return
+        company = self.wire.company_id
         questions = [
             Unsettled(row["id"], row["chat"], bytes.fromhex(row["secret"]), row["sessions_hash"])
             for row in rows
@@ -102,6 +116,7 @@ class Courier:
         if self._closed or not self.wire.connected:
             return
         with suppress(RetryLater):
+            await self._settle_dropped()
             parts = await self._ledger.ready(self.wire.company_id, self.wire.channel, self._chat)
             self.offer(parts)
 
@@ -123,17 +138,22 @@ class Courier:
             self._background.start(self._carry(part.customer.id), name="deliver")
 
     async def close(self) -> None:
-        """Begin nothing more; returns when nothing is about to be handed to the wire."""
+        """Begin nothing more; returns when nothing is about to be handed to the wire.
+
+        What still holds the wire after `CLOSE_SECONDS` is in the client's hands already.
+        """
         self._closed = True
-        async with self._one_in_flight:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS), self._one_in_flight:
+                return
 
     async def _carry(self, customer: UUID) -> None:
         queue = self._queues[customer]
         try:
-            while queue and not self._closed:
+            going = True
+            while going and queue and not self._closed:
                 with log_context(company=self.wire.company_id, chat=customer):
-                    await self._deliver(queue[0])
+                    going = await self._deliver(queue[0])
                 self._held.pop(queue.popleft().id)
         except RetryLater as error:
             log.warning("delivery waits", extra={"why": str(error)})
@@ -143,9 +163,10 @@ class Courier:
                 self._held.pop(part.id)
             del self._queues[customer]
 
-    async def _deliver(self, part: Part) -> None:
+    async def _deliver(self, part: Part) -> bool:
+        """Carry one part; False when it did not leave: those after it are looked at anew."""
         pause = self._pace.seconds(part.text)
-        if pause:
+        if pause and not self.wire.owner_hand(part.chat).pending:
             await self.wire.typing(part.chat, on=True)
             await asyncio.sleep(pause)
         async with self._one_in_flight:
@@ -153,7 +174,7 @@ class Courier:
                 raise RetryLater("this wire is not ours any more")
             wa_id, confirmed = await self._send(part)
         if not confirmed and wa_id is None:
-            return
+            return False
         line_id = wa_id or f"outbox-{part.id}"
         line = Line(line_id, datetime.now(UTC), Sender.AGENT, part.text, part.ai)
         self._memory.remember("outbox", part.id, part.company_id, part.customer, line)
@@ -164,6 +185,7 @@ class Courier:
         self._metrics.delivered(time.monotonic() - self._held[part.id])
         if more and part.id == self._last_of(part.customer.id):
             self._lanes.ring_now((part.company_id, part.customer.id), line_id)
+        return True
 
     def _last_of(self, customer: UUID) -> int:
         return self._queues[customer][-1].id
@@ -183,6 +205,7 @@ class Courier:
             await self._unsent(part.id, str(error))
             raise RetryLater(str(error)) from error
         except GiveUp as error:
+            log.warning("WhatsApp refuses a reply", extra={"outbox": part.id, "why": str(error)})
             await self._unsent(part.id, str(error), give_up=True)
             return None, False
         except Unconfirmed:
@@ -210,6 +233,7 @@ class Courier:
                 fence=self._fence,
                 secret=secret,
                 sessions_hash=sessions_hash,
+                oldest_seconds=self._pace.oldest_seconds,
             )
         except RetryLater:
             # It may have been committed all the same; nothing has left yet.
@@ -235,10 +259,15 @@ class Courier:
         )
 
     async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Only this process knows how a send ended: the ledger is told until it has heard."""
+        """Only this process knows how a send ended: the ledger is told until it has heard.
+
+        A closed courier tries once; the next owner of the session settles the row.
+        """
         while True:
             try:
                 return await write()
             except RetryLater as error:
+                if self._closed:
+                    raise
                 log.warning("the end of a send is not recorded yet", extra={"why": str(error)})
                 await asyncio.sleep(INSIST_SECONDS)

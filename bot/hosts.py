@@ -49,17 +49,11 @@ class Observer:
 
 
 class Heart:
-    """Beats for this host, and buries those whose beat stands still.
+    """Beats for this host, and buries those whose beat stands still."""
 
-    *on_revived* is called when others had declared this very host dead meanwhile.
-    """
-
-    def __init__(
-        self, desk: Desk, host: Host, *, on_revived: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, desk: Desk, host: Host) -> None:
         self._desk = desk
         self._host = host
-        self._on_revived = on_revived
         self._observer = Observer()
 
     async def begin(self) -> None:
@@ -77,7 +71,6 @@ class Heart:
                 dead = [host for host in self._observer.judge(beats) if host != self._host.id]
                 if missing:
                     log.warning("this host was declared dead and is back")
-                    self._on_revived()
                 if dead:
                     turns = await self._desk.bury(dead)
                     log.warning("buried dead hosts", extra={"hosts": dead, "turns": turns})

@@ -64,7 +64,7 @@ class Intake:
         elif kept.reason is not None:
             log.info("message kept in silence", extra={"reason": kept.reason})
         elif counted.over:
-            await self._refuse(message, kept, counted)
+            await self._refuse(message, kept, kept.inbox_id, counted)
         else:
             self._lanes.wake((message.company_id, kept.customer.id), message.wa_id)
 
@@ -92,11 +92,11 @@ class Intake:
             message.company_id, message.phone, sent_at=message.sent_at, now=self._now()
         )
 
-    async def _refuse(self, message: InboundMessage, kept: Accepted, counted: Counted) -> None:
+    async def _refuse(
+        self, message: InboundMessage, kept: Accepted, inbox_id: int, counted: Counted
+    ) -> None:
         """Over the limit: kept, silent, and told so once a window."""
-        if kept.inbox_id is None:
-            return
-        await self._ledger.hush(message.company_id, kept.inbox_id, "over the rate limit")
+        await self._ledger.hush(message.company_id, inbox_id, "over the rate limit")
         self._metrics.limited()
         if counted is Counted.FIRST_OVER:
             await self._ledger.notice(

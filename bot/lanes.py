@@ -102,6 +102,11 @@ class Slots:
         return chat in self._queued or chat in self._running
 
     @property
+    def closed(self) -> bool:
+        """Whether no more turns begin."""
+        return self._closed
+
+    @property
     def running(self) -> list[Chat]:
         """Chats whose turn is at work in this process."""
         return list(self._running)

@@ -53,6 +53,8 @@ class Road:
 
     async def finish(self) -> None:
         """Begin no more turns and deliveries, and wait a bounded time for those at work."""
+        if self.slots.closed:
+            return
         self.lanes.close()
         self.slots.close()
         await self._work.drain()
@@ -97,7 +99,11 @@ async def open_road(
             slots.submit(chat)
 
         lanes = Lanes(call, notes, quiet=talk.quiet_seconds, longest=talk.longest_seconds)
-        pace = Pace(talk.pace_seconds_per_character, talk.pace_longest_seconds)
+        pace = Pace(
+            talk.pace_seconds_per_character,
+            talk.pace_longest_seconds,
+            settings.whatsapp.max_age_hours * 3600,
+        )
         delivery = Delivery(ledger, memory, lanes, work, metrics, host=host.id, pace=pace)
 
         def notify(company: UUID, channel: Channel) -> None:

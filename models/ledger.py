@@ -166,9 +166,10 @@ class Ledger:
         fence: int,
         secret: bytes,
         sessions_hash: str | None,
+        oldest_seconds: float = 12 * 3600.0,
     ) -> str:
-        """The last look before a part leaves: go, stopped (the owner took over) or gone."""
-        args = (part.company_id, part.id, host, fence, secret, sessions_hash)
+        """The last look before a part leaves: go, stopped (taken over, too old) or gone."""
+        args = (part.company_id, part.id, host, fence, secret, sessions_hash, oldest_seconds)
         return str(await self._value("road_sending", *args))
 
     async def sent(

@@ -73,6 +73,14 @@ class Arrivals:
             if await self._accepted(message):
                 self._journal.release(message.journal_seq)
                 self._hands.settled(chats)
+            self._queue.task_done()
+
+    async def emptied(self, limit: float) -> None:
+        """Wait until intake has all there is, at most *limit* seconds; the rest stays on disk."""
+        try:
+            await asyncio.wait_for(self._queue.join(), limit)
+        except TimeoutError:
+            log.warning("messages stay in the journal", extra={"count": self._queue.qsize()})
 
     def keep(self, raw: bytes) -> None:
         """Called on the client's thread; the message is on the disk when this returns."""

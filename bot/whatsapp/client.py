@@ -26,7 +26,10 @@ REGISTERED, PAIR_STATUS, CONNECTED = 0, 2, 3
 # client's event loop while it goes on acknowledging messages.
 SUBSCRIBED = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 17)
 
-_SEND_LIMIT = 80.0
+_QUEUE_LIMIT = 80.0
+# The client waits up to 75 s for each of the person's devices, their keys and the ack. Until its
+# call has returned a send may still leave, so it must not be judged earlier.
+_SEND_LIMIT = 240.0
 _REGISTER_LIMIT = 5.0
 _NEVER_LEFT = ("websocket not connected", "client is nil")
 _REFUSED = ("server returned error 463", "server returned error 479", "no LID found for")
@@ -46,6 +49,38 @@ class Observer(Protocol):
 
     def on_end(self, error: str) -> None:
         """The connection's thread has ended; nothing more will come."""
+
+
+class _Begun:
+    """Whether a queued call has begun; one that is abandoned before never will."""
+
+    def __init__(self) -> None:
+        self._deciding = threading.Lock()
+        self._begun = self._abandoned = False
+
+    def unless_abandoned(self, call: Callable[[], Result]) -> Callable[[], Result]:
+        """*call*, which raises NotSent once it was abandoned."""
+
+        def checked() -> Result:
+            with self._deciding:
+                if self._abandoned:
+                    raise NotSent("given up before it began")
+                self._begun = True
+            return call()
+
+        return checked
+
+    def abandon(self) -> bool:
+        """Never begin it; False when it has begun already."""
+        with self._deciding:
+            self._abandoned = not self._begun
+            return self._abandoned
+
+
+def _heard(call: "asyncio.Future[bytes]") -> None:
+    """Whoever asked may have left; the error is theirs no more."""
+    if not call.cancelled():
+        call.exception()
 
 
 class Client:
@@ -88,15 +123,25 @@ class Client:
         message = self._library.protos.e2e.Message(conversation=text)
         message.messageContextInfo.messageSecret = secret
         body, to = message.SerializeToString(), self._jid(chat)
-        code = self._library.code
-        call = self._gate.call(
-            self._allowed(lambda: code.SendMessage(self._uuid, to, len(to), body, len(body)))
+        code, begun = self._library.code, _Begun()
+        call = asyncio.ensure_future(
+            self._gate.call(
+                self._allowed(
+                    begun.unless_abandoned(
+                        lambda: code.SendMessage(self._uuid, to, len(to), body, len(body))
+                    )
+                )
+            )
         )
-        try:
-            raw = await asyncio.wait_for(asyncio.shield(call), _SEND_LIMIT)
-        except TimeoutError:
-            raise Unconfirmed("WhatsApp did not answer in time") from None
-        return self._sent_id(raw)
+        call.add_done_callback(_heard)
+        done, _ = await asyncio.wait({call}, timeout=_QUEUE_LIMIT)
+        if not done and begun.abandon():
+            raise NotSent("no thread was free for it in time")
+        if not done:
+            done, _ = await asyncio.wait({call}, timeout=_SEND_LIMIT - _QUEUE_LIMIT)
+        if not done:
+            raise Unconfirmed("WhatsApp did not answer in time")
+        return self._sent_id(call.result())
 
     async def typing(self, chat: str, on: bool) -> None:
         """Show or hide that an answer is being written. Raises NotSent."""

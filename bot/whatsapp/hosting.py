@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _REPLACED_WAIT = 15 * 60.0
 _STEADY = 60.0
+_EMPTY_LIMIT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ class HostedCompany:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
+            await arrivals.emptied(_EMPTY_LIMIT)
         finally:
             await self._host.delivery.detach(self._company.id)
             for task in reversed(tasks):  # The connection ends before its messages' taker.

@@ -52,7 +52,7 @@ class Journal:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._segments: list[_Segment] = []
         self._left = self._recover()
-        self._next = max((entry.seq for entry in self._left), default=self._highest) + 1
+        self._next = self._highest + 1
         self._fd = self._begin_segment()
 
     def leftovers(self) -> list[Entry]:
@@ -94,6 +94,7 @@ class Journal:
         """Close the file; unreleased entries stay for the next opening."""
         with self._appending, self._changing:
             os.close(self._fd)
+            self._fd = -1  # A late caller gets an error, never another file's number.
 
     def _write(self, record: bytes) -> None:
         """All of *record* or nothing: a full disk must not leave half a record in the middle."""

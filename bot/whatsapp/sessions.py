@@ -78,7 +78,7 @@ class Sessions:
     async def _look(self, connector: Connector) -> None:
         wanted = {company.id: company for company in await self._leases.wanted()}
         for company_id in self._hosted.keys() - wanted.keys():
-            self._hosted[company_id].cancel()
+            _end(self._hosted[company_id])
             self._recorder.say(company_id, State(Reason.STOPPED))
         for company_id in wanted.keys() - self._hosted.keys():
             if await self._should_start(company_id):
@@ -179,8 +179,14 @@ class Sessions:
     async def _end_all(self) -> None:
         tasks = dict(self._hosted)
         for task in tasks.values():
-            task.cancel()
+            _end(task)
         if tasks:
             await asyncio.wait(tasks.values(), timeout=_STOP_LIMIT)
         for company_id in tasks:
             self._recorder.say(company_id, State(Reason.STOPPED))
+
+
+def _end(task: asyncio.Task[None]) -> None:
+    """Cancel once: a second cancel would cut the clean stop that the first one began."""
+    if not task.cancelling():
+        task.cancel()

@@ -57,8 +57,9 @@ BEGIN
   IF EXISTS (SELECT 1 FROM turns WHERE id = v_turn AND details ? 'final') THEN RETURN false; END IF;
   UPDATE outbox SET state = 'superseded', reason = 'a newer message arrived'
    WHERE turn_id = v_turn AND state = 'ready';
-  UPDATE turns SET state = 'open', host_id = NULL, due_at = NULL, closed_at = NULL,
-         superseded = superseded + 1 WHERE id = v_turn;
+  -- Its lane waits for quiet; if that lane is lost, a sweep takes the turn up when it is due.
+  UPDATE turns SET state = 'open', host_id = NULL, due_at = now() + interval '5 seconds',
+         closed_at = NULL, superseded = superseded + 1 WHERE id = v_turn;
   UPDATE inbox SET state = 'taken' WHERE turn_id = v_turn;
   RETURN true;
 END $$;
@@ -104,6 +105,10 @@ BEGIN
   IF inbox_id IS NULL THEN verdict := 'duplicate'; RETURN; END IF;
 
   IF p_sender = 'owner' THEN
+    -- A person may stand in two rows until their number and their LID are known to be one.
+    UPDATE customers c SET pause_reason = 'owner', paused_until =
+           greatest(c.paused_until, now() + make_interval(secs => p_pause_seconds))
+     WHERE c.company_id = p_company AND c.whatsapp_lid = p_lid AND c.id <> v_customer;
     UPDATE customers c SET pause_reason = 'owner', paused_until =
            greatest(c.paused_until, now() + make_interval(secs => p_pause_seconds))
      WHERE c.company_id = p_company AND c.id = v_customer
@@ -248,8 +253,8 @@ BEGIN
   IF v_turn.superseded < 2 AND EXISTS (
       SELECT 1 FROM inbox WHERE company_id = p_company AND customer_id = v_customer.id
          AND state = 'pending') THEN
-    UPDATE turns SET state = 'open', host_id = NULL, due_at = NULL, closed_at = NULL,
-           superseded = superseded + 1 WHERE id = p_turn;
+    UPDATE turns SET state = 'open', host_id = NULL, due_at = now() + interval '5 seconds',
+           closed_at = NULL, superseded = superseded + 1 WHERE id = p_turn;
     outcome := 'joined'; RETURN;
   END IF;
   WITH written AS (
@@ -294,6 +299,8 @@ LANGUAGE plpgsql AS $$
 DECLARE v_turn turns;
 BEGIN
   PERFORM enter_company(p_company);
+  PERFORM 1 FROM customers c JOIN turns t ON t.customer_id = c.id AND t.company_id = c.company_id
+    WHERE t.company_id = p_company AND t.id = p_turn FOR NO KEY UPDATE OF c;
   UPDATE turns SET host_id = NULL, tries = tries + 1, reason = p_reason,
          due_at = now() + make_interval(secs => p_delay_seconds)
    WHERE company_id = p_company AND id = p_turn AND attempt = p_attempt AND host_id = p_host
@@ -325,19 +332,25 @@ END $$;
 
 -- The last look before a part leaves. outcome: go | stopped | gone.
 CREATE FUNCTION road_sending(p_company uuid, p_outbox bigint, p_host uuid, p_fence bigint,
-                             p_secret bytea, p_sessions_hash text) RETURNS text
+                             p_secret bytea, p_sessions_hash text,
+                             p_oldest_seconds double precision) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE v_row outbox; v_stop text;
 BEGIN
   PERFORM enter_company(p_company);
   SELECT * INTO v_row FROM outbox WHERE company_id = p_company AND id = p_outbox FOR UPDATE;
   IF NOT FOUND OR v_row.state <> 'ready' THEN RETURN 'gone'; END IF;
+  -- Parts leave in order: an earlier one whose end is open comes first.
+  IF EXISTS (SELECT 1 FROM outbox WHERE turn_id = v_row.turn_id AND part < v_row.part
+              AND state IN ('ready', 'sending')) THEN RETURN 'gone'; END IF;
   IF v_row.channel = 'whatsapp' AND NOT EXISTS (SELECT 1 FROM session_leases
       WHERE company_id = p_company AND host_id = p_host AND fence = p_fence) THEN
     RETURN 'gone';
   END IF;
   -- A hand-over's own farewell is written together with its pause, so that pause lets it pass.
-  SELECT CASE WHEN co.paused THEN 'paused: company'
+  SELECT CASE WHEN v_row.created_at < now() - make_interval(secs => p_oldest_seconds)
+              THEN 'too old to be said'
+              WHEN co.paused THEN 'paused: company'
               WHEN c.paused_until > now() AND c.pause_reason <> 'handover'
               THEN 'paused: ' || c.pause_reason END INTO v_stop
     FROM customers c JOIN companies co ON co.id = c.company_id
@@ -399,11 +412,24 @@ END $$;
 -- A send that certainly never left: ready again with a new secret, or failed for good.
 CREATE FUNCTION road_unsent(p_company uuid, p_outbox bigint, p_give_up boolean, p_reason text)
 RETURNS void LANGUAGE plpgsql AS $$
+DECLARE v_turn uuid; v_customer uuid;
 BEGIN
   PERFORM enter_company(p_company);
   UPDATE outbox SET state = CASE WHEN p_give_up THEN 'failed' ELSE 'ready' END, reason = p_reason,
          message_secret = NULL, sessions_hash = NULL, fence = NULL, host_id = NULL, sending_at = NULL
-   WHERE company_id = p_company AND id = p_outbox AND state = 'sending';
+   WHERE company_id = p_company AND id = p_outbox AND state = 'sending'
+   RETURNING turn_id, customer_id INTO v_turn, v_customer;
+  IF NOT FOUND OR NOT p_give_up THEN RETURN; END IF;
+  INSERT INTO agent_logs (company_id, agent_type, event_type, event_data, customer_id)
+  VALUES (p_company, 'customer-acquisition', 'message_failed',
+          jsonb_build_object('outboxId', p_outbox, 'reason', p_reason), v_customer);
+  UPDATE outbox SET state = 'stopped', reason = 'an earlier part was refused'
+   WHERE company_id = p_company AND turn_id = v_turn AND state = 'ready';
+  IF NOT EXISTS (SELECT 1 FROM outbox WHERE turn_id = v_turn AND state IN ('sending', 'sent')) THEN
+    UPDATE turns SET state = 'failed', reason = p_reason WHERE company_id = p_company AND id = v_turn;
+    UPDATE inbox SET state = 'silent', reason = p_reason
+     WHERE company_id = p_company AND turn_id = v_turn;
+  END IF;
 END $$;
 
 -- Sends whose end nobody saw: of a session, those with an older fence; of a terminal, of its chat.
@@ -515,7 +541,7 @@ BEGIN
   RETURN v_turns;
 END $$;
 
--- Chats that wait for a turn and have none at work. p_grace: leave young ones to their lanes.
+-- Chats that wait for a turn and have none at work, each with the id of a waiting message. p_grace: leave young ones to their lanes.
 CREATE FUNCTION desk_waiting(p_grace_seconds double precision, p_limit int)
 RETURNS TABLE (company_id uuid, customer_id uuid, wa_id text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -538,12 +564,14 @@ BEGIN
     GROUP BY company_id, customer_id LIMIT p_limit;
 END $$;
 
--- Companies and channels with something ready to leave.
+-- Companies and channels with something ready to leave, or with a send that takes long.
 CREATE FUNCTION desk_ready() RETURNS TABLE (company_id uuid, channel text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
   PERFORM enter_system();
-  RETURN QUERY SELECT DISTINCT o.company_id, o.channel::text FROM outbox o WHERE o.state = 'ready';
+  RETURN QUERY SELECT DISTINCT o.company_id, o.channel::text FROM outbox o
+    WHERE o.state IN ('ready', 'sending')
+      AND (o.state = 'ready' OR o.sending_at < now() - interval '5 seconds');
 END $$;
 
 -- Ledger rows that no conversation document is known to hold, older than p_age_seconds.

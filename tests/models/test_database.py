@@ -139,7 +139,7 @@ async def test_a_call_survives_the_end_of_idle_connections(
 ) -> None:
     await asyncio.gather(*(db.call("pg_sleep", 0.01) for _ in range(5)))
     await _end_others(admin)
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.2)
 
     lost = 0
     for _ in range(5):

@@ -27,7 +27,7 @@ ROAD: dict[str, tuple[object, ...]] = {
     "road_silence": (C, turn(40), 1, H, "no", None),
     "road_defer": (C, turn(40), 1, H, 60.0, "no model", "Un momento", 30),
     "road_ready": (C, "whatsapp", None, 100),
-    "road_sending": (C, row(420), H, 1, b"secret", None),
+    "road_sending": (C, row(420), H, 1, b"secret", None, 43200.0),
     "road_stop": (C, row(420), "the owner"),
     "road_sent": (C, row(460), "wa", True),
     "road_unsent": (C, row(460), False, "not connected"),

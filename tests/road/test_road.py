@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from bot.wire import NotSent, Unconfirmed
+from bot.wire import NotSent, Settlement, Unconfirmed
 from models.errors import GiveUp, RetryLater
 from models.values import Reply, Sender, Silence, Stage
 from tests.builders import message
@@ -377,6 +377,72 @@ async def test_a_send_that_raised_is_never_said_twice(open_scene: OpenScene, arr
 
     assert said == ["oí: hola"]
     assert await scene.rows("outbox", "confirmed") == [not arrives]
+
+
+async def test_a_send_that_nobody_could_settle_is_settled_by_the_sweep(
+    open_scene: OpenScene,
+) -> None:
+    async with open_scene(handlers=[Echo()]) as scene:
+        settle = scene.wire.settle
+
+        async def away(_: object) -> list[Settlement]:
+            scene.wire.settle = settle  # type: ignore[method-assign]
+            raise RetryLater("the session file is locked")
+
+        scene.wire.settle = away  # type: ignore[method-assign]
+        scene.wire.failures.append(Unconfirmed("timed out"))
+        await scene.receive(message(scene.company, "hola"))
+        await asyncio.sleep(0.2)
+        assert await scene.rows("outbox") == ["sending"]
+        await scene.look.execute("UPDATE outbox SET sending_at = now() - interval '1 minute'")
+        await scene.road.sweeper.sweep(60)
+
+        async def settled() -> bool:
+            return await scene.rows("outbox") == ["sent"]
+
+        await scene.until(settled)
+
+    assert scene.wire.texts() == ["oí: hola"]
+
+
+async def test_a_refused_part_fails_its_turn_and_is_on_record(open_scene: OpenScene) -> None:
+    echo = Echo(says=lambda _: Reply(("uno", "dos"), "persona"))
+    async with open_scene(handlers=[echo]) as scene:
+        scene.wire.failures.append(GiveUp("server returned error 463"))
+        await scene.receive(message(scene.company, "hola"))
+
+        async def failed() -> bool:
+            return await scene.rows("turns") == ["failed"]
+
+        await scene.until(failed)
+        await scene.road.sweeper.sweep(60)
+        await asyncio.sleep(0.1)
+
+    assert scene.wire.texts() == []
+    assert await scene.rows("outbox") == ["failed", "stopped"]
+    assert await scene.rows("inbox") == ["silent"]
+    assert await scene.rows("agent_logs", "event_type") == ["message_failed"]
+
+
+async def test_a_reply_that_waited_too_long_is_not_said_any_more(open_scene: OpenScene) -> None:
+    async with open_scene(handlers=[Echo()]) as scene:
+        scene.wire.connected = False
+        await scene.receive(message(scene.company, "hola"))
+
+        async def ready() -> bool:
+            return await scene.rows("outbox") == ["ready"]
+
+        await scene.until(ready)
+        await scene.look.execute("UPDATE outbox SET created_at = now() - interval '13 hours'")
+        scene.wire.connected = True
+        await scene.road.sweeper.sweep(60)
+
+        async def stopped() -> bool:
+            return await scene.rows("outbox", "reason") == ["too old to be said"]
+
+        await scene.until(stopped)
+
+    assert scene.wire.texts() == []
 
 
 async def test_a_send_cut_off_by_a_crash_is_settled_before_anything_else_leaves(
