@@ -2,12 +2,13 @@
 
 import asyncio
 from contextlib import suppress
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
-from bot.wire import NotSent, Settlement, Unconfirmed
+from bot.wire import NotSent, Settlement, Unconfirmed, Unsettled
 from models.errors import GiveUp, RetryLater
 from models.values import Reply, Sender, Silence, Stage
 from tests.builders import message
@@ -385,7 +386,7 @@ async def test_a_send_that_nobody_could_settle_is_settled_by_the_sweep(
     async with open_scene(handlers=[Echo()]) as scene:
         settle = scene.wire.settle
 
-        async def away(_: object) -> list[Settlement]:
+        async def away(_: Sequence[Unsettled]) -> list[Settlement]:
             scene.wire.settle = settle  # type: ignore[method-assign]
             raise RetryLater("the session file is locked")
 
