@@ -1,8 +1,8 @@
 """From a customer's text to a reply that is sent, recorded and visible, on real stores."""
 
 import asyncio
-from contextlib import suppress
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
