@@ -386,7 +386,7 @@ async def test_a_send_that_nobody_could_settle_is_settled_by_the_sweep(
     async with open_scene(handlers=[Echo()]) as scene:
         settle = scene.wire.settle
 
-        async def away(_: Sequence[Unsettled]) -> list[Settlement]:
+        async def away(unsettled: Sequence[Unsettled]) -> list[Settlement]:
             scene.wire.settle = settle  # type: ignore[method-assign]
             raise RetryLater("the session file is locked")
 
