@@ -115,10 +115,10 @@ def notes(sides: Mapping[str, Figures]) -> list[str]:
 
 
 def machine() -> str:
-    """Processor, number of cores, system and Python."""
+    """Processor, number of cores, system, Python, and how busy it was with other things."""
     return (
         f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()},"
-        f" Python {platform.python_version()}"
+        f" Python {platform.python_version()}, load average before the run {os.getloadavg()[0]:.1f}"
     )
 
 

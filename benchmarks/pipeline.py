@@ -216,12 +216,14 @@ def _say(*lines: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def report(sides: dict[str, Figures], words: Sequence[str]) -> str:
+def report(sides: dict[str, Figures], words: Sequence[str], place: str) -> str:
     """The table with what it needs to be understood and repeated."""
-    command = shlex.join(["python", "-m", "benchmarks.pipeline", *words])
+    command = shlex.join(
+        ["python", "-m", "benchmarks.pipeline", *(w for w in words if w != "--save")]
+    )
     return "\n".join(
         [
-            f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {machine()}",
+            f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {place}",
             "",
             table(sides),
             "",
@@ -266,7 +268,8 @@ def _plan(words: Sequence[str]) -> tuple[Plan, bool]:
 def main(words: Sequence[str], root: Path = ROOT) -> str:
     """Measure, print the table, and return it."""
     plan, keep = _plan(words)
-    text = report(asyncio.run(run(plan, root)), words)
+    place = machine()
+    text = report(asyncio.run(run(plan, root)), words, place)
     print(text, flush=True)
     if keep:
         save(text)

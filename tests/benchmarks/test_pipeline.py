@@ -55,7 +55,7 @@ async def test_a_tiny_run_makes_the_table(slot: int, tmp_path: Path) -> None:
     document = tmp_path / "benchmarks.md"
     former = "before\n<!-- pipeline -->\nthe former table\n<!-- /pipeline -->\nafter\n"
     document.write_text(former, "utf-8")
-    save(report(sides, ["--rates", "20"]), document)
+    save(report(sides, ["--rates", "20"], "a machine"), document)
     saved = document.read_text("utf-8")
     assert table(sides) in saved
     assert "former" not in saved

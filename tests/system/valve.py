@@ -40,9 +40,11 @@ class Valve:
         await self.cut()
 
     async def _break(self) -> None:
-        for pipe in self._pipes:
-            pipe.cancel()
-        await asyncio.gather(*self._pipes, return_exceptions=True)
+        for _ in range(3):  # Those that were just accepted too; an aborted one closes a step later.
+            for pipe in self._pipes:
+                pipe.cancel()
+            await asyncio.gather(*self._pipes, return_exceptions=True)
+            await asyncio.sleep(0.01)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -51,7 +53,7 @@ class Valve:
         task.add_done_callback(self._pipes.discard)
         try:
             inside, outside = await asyncio.open_unix_connection(self._behind)
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             writer.transport.abort()
             return
         try:
