@@ -6,37 +6,25 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import openai
 from motor.motor_asyncio import AsyncIOMotorClient
 from redis.asyncio import Redis
-from tortoise.expressions import F
 
+from benchmarks import naive_rows as rows
 from benchmarks.subject import Accept, Phones, Setting
 from bot.cached_lines import decode, encode
 from handlers import load_prompts
 from handlers.answer import Answer
 from handlers.brief import Briefs
 from models import database
-from models.agent_logs import AgentLog
-from models.companies import Company
 from models.conversation_document import from_document, to_document
 from models.customers import Customer
-from models.inbox import Inbound
-from models.ledger import ai_document
-from models.outbox import Outbound
-from models.products import Product
-from models.tenancy import company_scope
 from models.values import (
     AiMetadata,
-    CompanyCard,
-    CustomerRef,
     InboundMessage,
     Line,
-    ProductCard,
     Sender,
-    Stage,
     Turn,
 )
 
@@ -55,43 +43,19 @@ class Naive:
 
     async def accept(self, message: InboundMessage) -> None:
         """Keep, count, remember, ask, send, remember again."""
-        customer = await self._keep(message)
+        customer = await rows.keep(message)
         if not await self._within_the_limit(message):
             return
         asked = Line(message.wa_id, message.sent_at, Sender.CUSTOMER, message.text)
         history = await self._history(message, customer)
         await self._remember(message, customer, asked)
-        answer, ai = await self._ask(await self._turn(message, customer, asked, history))
-        row = await self._record(message, customer, answer, ai)
-        await self._mark(message, row, state="sending")
+        answer, ai = await self._ask(await rows.turn(message, customer, asked, history))
+        row = await rows.record(message, customer, answer, ai)
+        await rows.mark(message, row, state="sending")
         wa_id = self._phones.ring(message.chat)
-        await self._sent(message, customer, row, wa_id, ai)
+        await rows.sent(message, customer, row, wa_id, ai)
         said = Line(wa_id, datetime.now(UTC), Sender.AGENT, answer.text, ai)
         await self._remember(message, customer, said)
-
-    async def _keep(self, message: InboundMessage) -> Customer:
-        async with company_scope(message.company_id):
-            customers = Customer.of(message.company_id)
-            customer = await customers.get_or_none(phone=message.phone)
-            if customer is None:
-                customer = await Customer.create(
-                    company_id=message.company_id, phone=message.phone, name=message.name
-                )
-            await customers.filter(id=customer.id).update(
-                last_interaction=message.sent_at, total_interactions=F("total_interactions") + 1
-            )
-            await Inbound.create(
-                company_id=message.company_id,
-                customer_id=customer.id,
-                wa_id=message.wa_id,
-                channel=message.channel.value,
-                sender=message.sender.value,
-                chat=message.chat,
-                kind=message.kind.value,
-                content=message.text,
-                sent_at=message.sent_at,
-            )
-        return customer
 
     async def _within_the_limit(self, message: InboundMessage) -> bool:
         key = f"rate_limit:{message.company_id}:{message.phone}"
@@ -137,38 +101,6 @@ class Naive:
         await self._redis.ltrim(key, -LINES, -1)
         await self._redis.expire(key, KEPT_SECONDS)
 
-    async def _turn(
-        self, message: InboundMessage, customer: Customer, asked: Line, history: list[Line]
-    ) -> Turn:
-        async with company_scope(message.company_id):
-            company = await Company.of(message.company_id).get()
-            products = await (
-                Product.of(message.company_id).filter(active=True).order_by("created_at", "id")
-            )
-        cards = tuple(
-            ProductCard(
-                f"P{number}", one.id, one.name, one.description or "", one.price,
-                one.currency or "USD", one.payment_link,
-            )
-            for number, one in enumerate(products, 1)
-        )  # fmt: skip
-        return Turn(
-            id=uuid4(),
-            attempt=1,
-            tries=0,
-            company=CompanyCard(
-                company.id, company.name, company.brand_personality, company.system_prompt, cards
-            ),
-            customer=CustomerRef(
-                customer.id, customer.phone, customer.name, Stage(customer.stage or "lead")
-            ),
-            channel=message.channel,
-            chat=message.chat,
-            messages=(asked,),
-            kinds=(message.kind,),
-            history=tuple(history),
-        )
-
     async def _ask(self, turn: Turn) -> tuple[Answer, AiMetadata]:
         began = asyncio.get_running_loop().time()
         prompt = self._briefs.prompt(turn)
@@ -185,59 +117,6 @@ class Naive:
         return answer, replace(
             ai, intent=answer.intent, sentiment=answer.sentiment, confidence=answer.confidence
         )
-
-    async def _record(
-        self, message: InboundMessage, customer: Customer, answer: Answer, ai: AiMetadata
-    ) -> Outbound:
-        async with company_scope(message.company_id):
-            row = await Outbound.create(
-                company_id=message.company_id,
-                customer_id=customer.id,
-                kind="reply",
-                channel=message.channel.value,
-                chat=message.chat,
-                content=answer.text,
-                ai_metadata=ai_document(ai),
-            )
-            await (
-                Inbound.of(message.company_id)
-                .filter(wa_id=message.wa_id)
-                .update(state="answered", remembered=True)
-            )
-            await (
-                Customer.of(message.company_id)
-                .filter(id=customer.id)
-                .update(stage=answer.stage.value)
-            )
-        return row
-
-    async def _mark(self, message: InboundMessage, row: Outbound, **values: object) -> None:
-        async with company_scope(message.company_id):
-            await Outbound.of(message.company_id).filter(id=row.id).update(**values)
-
-    async def _sent(
-        self, message: InboundMessage, customer: Customer, row: Outbound, wa_id: str, ai: AiMetadata
-    ) -> None:
-        async with company_scope(message.company_id):
-            await (
-                Outbound.of(message.company_id)
-                .filter(id=row.id)
-                .update(state="sent", wa_id=wa_id, sent_at=datetime.now(UTC), remembered=True)
-            )
-            await (
-                Customer.of(message.company_id)
-                .filter(id=customer.id)
-                .update(last_interaction=datetime.now(UTC))
-            )
-            await AgentLog.create(
-                company_id=message.company_id,
-                agent_type="customer-acquisition",
-                event_type="message_sent",
-                event_data={"outboxId": row.id, "waId": wa_id, "model": ai.model},
-                customer_id=customer.id,
-                tokens_used=ai.tokens_used,
-                response_time_ms=ai.response_time,
-            )
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ what waits for what, and not how fast this machine is.
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -92,6 +93,9 @@ async def _run(folder: Path, name: str, target: str) -> None:
     loop = asyncio.get_running_loop()
     while await loop.run_in_executor(None, sys.stdin.readline):
         print(json.dumps(proxy.take()), flush=True)
+    os._exit(
+        0
+    )  # Whoever is still connected has ended too, and cancelling would be told as an error.
 
 
 def listening(folder: Path, name: str) -> Path:

@@ -13,8 +13,9 @@ from pymongo import AsyncMongoClient
 from redis.asyncio import Redis
 
 from benchmarks.arrivals import poisson
+from benchmarks.bench import Plan
 from benchmarks.figures import table
-from benchmarks.pipeline import Plan, report, run, save
+from benchmarks.pipeline import report, run, save
 from benchmarks.processes import Process, running
 from benchmarks.proxy import HELD_SECONDS, listening
 from benchmarks.trips import count, periodic
