@@ -16,6 +16,9 @@ from models.values import CustomerRef, Line, Sender
 
 log = logging.getLogger(__name__)
 
+BEHIND_SECONDS = 0.02
+"""How long writing waits, so that the turn which has just begun goes first."""
+
 RIPE_SECONDS = 1.0
 """How long a line is in the document and the cache before its row is marked."""
 
@@ -104,6 +107,7 @@ class Memory:
 
     async def _write(self, chat: Chat) -> None:
         try:
+            await asyncio.sleep(BEHIND_SECONDS)
             while notes := self._waiting.pop(chat, None):
                 self._held -= len(notes)
                 await self._append(chat, notes)
