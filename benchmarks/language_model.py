@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import sys
+import time
 from typing import cast
 
 _ANSWER = {
@@ -56,9 +57,12 @@ class _Connection(asyncio.Protocol):
         if not mark or len(body) < _content_length(bytes(head)):
             return
         self._read.clear()
-        asyncio.get_running_loop().call_later(self._seconds, self._answer)
+        due = time.monotonic() + self._seconds
+        # The loop's timers are up to a millisecond late: the rest is waited for exactly.
+        asyncio.get_running_loop().call_later(self._seconds - 0.001, self._answer, due)
 
-    def _answer(self) -> None:
+    def _answer(self, due: float) -> None:
+        time.sleep(max(0.0, due - time.monotonic()))
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(_RESPONSE)
 
