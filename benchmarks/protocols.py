@@ -32,8 +32,10 @@ class Postgres:
                 self._label = self._statements.get(name, "?")
             elif kind == b"Q":
                 yield _name_in(body)
-            elif kind in b"SH":
-                self._preparing += kind == b"H"
+            elif kind == b"H":
+                self._preparing += 1
+                yield f"prepare {self._label}"
+            elif kind == b"S":
                 yield self._label
 
     def told(self, data: bytes) -> int:

@@ -9,9 +9,11 @@ OWN_OF_DRIVERS = (
     "SELECT current_setting('",
     "WITH RECURSIVE typeinfo_",
     "SELECT set_config('jit',",
+    "prepare ",
     "hello",
 )
-"""What asyncpg asks about types once a connection, and the MongoDB driver every ten seconds."""
+"""What asyncpg asks once a connection (about types, and to prepare each statement), and the
+MongoDB driver every ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ async def test_the_proxy_counts_what_a_process_waits_for(
             await talks[name](listening(folder, name), mongo_database)
             labels[name] = [label for _, label, _, _ in await asyncio.to_thread(ask, proxy)]
 
-    assert labels["postgres"][-4:] == ["BEGIN", "SELECT 1 AS", "SELECT 1 AS", "COMMIT"]
+    assert labels["postgres"][-4:] == ["BEGIN", "prepare SELECT 1 AS", "SELECT 1 AS", "COMMIT"]
     assert labels["redis"][-2:] == ["PING 1", "GET a"]
     assert labels["mongo"].count("find") == 1
 
