@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-_STARTUP_CODES = (196608, 80877103, 80877102)
+_OP_MSG = 2013
 
 
 class Postgres:
@@ -86,7 +86,7 @@ class Mongo:
         """A label for each request that *data* completes."""
         self._asked += data
         for body in _op_messages(self._asked):
-            yield body[26 : body.index(b"\0", 26)].decode("latin-1") if len(body) > 26 else "?"
+            yield _command_in(body)
 
     def told(self, data: bytes) -> int:
         """How many requests *data* has answered."""
@@ -118,6 +118,13 @@ def _op_messages(buffer: bytearray) -> Iterator[bytes]:
         body = bytes(buffer[:end])
         del buffer[:end]
         yield body
+
+
+def _command_in(body: bytes) -> str:
+    """An OP_MSG's command; the older kind of message is only used to greet."""
+    if int.from_bytes(body[12:16], "little") != _OP_MSG:
+        return "hello"
+    return body[26 : body.index(b"\0", 26)].decode("latin-1")
 
 
 def _name_in(query: bytes) -> str:

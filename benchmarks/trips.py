@@ -5,15 +5,18 @@ from dataclasses import dataclass
 
 from benchmarks.proxy import HELD_SECONDS, Trip
 
-OWN_OF_DRIVERS = (
-    "SELECT current_setting('",
-    "WITH RECURSIVE typeinfo_",
-    "SELECT set_config('jit',",
-    "prepare ",
-    "hello",
-)
-"""What asyncpg asks once a connection (about types, and to prepare each statement), and the
-MongoDB driver every ten seconds."""
+OWN_OF_DRIVERS = {
+    "postgres": (
+        "SELECT current_setting('",
+        "WITH RECURSIVE typeinfo_",
+        "SELECT set_config('jit',",
+        "prepare ",
+    ),
+    "redis": ("HELLO", "CLIENT", "SELECT"),
+    "mongo": ("hello",),
+}
+"""What a driver asks once a connection: to greet, about types, to prepare each statement. The
+MongoDB driver greets every ten seconds too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def count(trips: Sequence[Trip], background: Collection[tuple[str, str]]) -> Cou
     own = [
         (store, label, ended - HELD_SECONDS if _waits(label) else began, ended)
         for store, label, began, ended in trips
-        if (store, label) not in background and not label.startswith(OWN_OF_DRIVERS)
+        if (store, label) not in background and not label.startswith(OWN_OF_DRIVERS[store])
     ]
     return Counted(tuple(sorted(own, key=lambda trip: trip[2])))
 
