@@ -103,13 +103,14 @@ class Courier:
             Unsettled(row["id"], row["chat"], bytes.fromhex(row["secret"]), row["sessions_hash"])
             for row in rows
         ]
+        secret_of = {question.outbox_id: question.secret for question in questions}
         for found in await self.wire.settle(questions):
             log.info("send settled", extra={"outbox": found.outbox_id, "sent": found.sent})
             self._metrics.settled(sent=found.sent)
             if found.sent:
                 await self._ledger.sent(company, found.outbox_id, found.wa_id, confirmed=False)
             else:
-                await self._unsent(found.outbox_id, "it never left")
+                await self._unsent(found.outbox_id, secret_of[found.outbox_id], "it never left")
 
     async def fetch(self) -> None:
         """Look into the outbox for parts that nobody offered."""
@@ -202,11 +203,11 @@ class Courier:
         try:
             return await self.wire.send(Outgoing(part.chat, part.text, secret)), True
         except NotSent as error:
-            await self._unsent(part.id, str(error))
+            await self._unsent(part.id, secret, str(error))
             raise RetryLater(str(error)) from error
         except GiveUp as error:
             log.warning("WhatsApp refuses a reply", extra={"outbox": part.id, "why": str(error)})
-            await self._unsent(part.id, str(error), give_up=True)
+            await self._unsent(part.id, secret, str(error), give_up=True)
             return None, False
         except Unconfirmed:
             return await self._find_out(part, secret, sessions_hash)
@@ -237,7 +238,7 @@ class Courier:
             )
         except RetryLater:
             # It may have been committed all the same; nothing has left yet.
-            await self._unsent(part.id, "the ledger did not answer")
+            await self._unsent(part.id, secret, "the ledger did not answer")
             raise
 
     async def _find_out(
@@ -248,14 +249,18 @@ class Courier:
         self._metrics.settled(sent=found.sent)
         if found.sent:
             return found.wa_id or f"outbox-{part.id}", False
-        await self._unsent(part.id, "it never left")
+        await self._unsent(part.id, secret, "it never left")
         raise RetryLater("a send failed before it left")
 
-    async def _unsent(self, outbox_id: int, reason: str, *, give_up: bool = False) -> None:
+    async def _unsent(
+        self, outbox_id: int, secret: bytes, reason: str, *, give_up: bool = False
+    ) -> None:
         self._metrics.unsent("failed" if give_up else "not_sent")
         company = self.wire.company_id
         await self._insist(
-            lambda: self._ledger.unsent(company, outbox_id, give_up=give_up, reason=reason[:200])
+            lambda: self._ledger.unsent(
+                company, outbox_id, secret=secret, give_up=give_up, reason=reason[:200]
+            )
         )
 
     async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:

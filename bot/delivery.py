@@ -1,55 +1,31 @@
 """Outbox to wires: which courier of this process carries what is ready."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from bot.background import Background
-from bot.courier import Courier, Pace
-from bot.lanes import Lanes
-from bot.memory import Memory
-from bot.metrics import Metrics
+from bot.courier import Courier
 from bot.wire import Wire
-from models.ledger import Ledger, Part
+from models.ledger import Part
 from models.values import Channel
 
 
 class Delivery:
-    """The couriers of this process, one an attached wire."""
+    """The couriers of this process, one an attached wire.
+
+    *courier* makes one for a wire, a fence and, for a terminal, its only chat.
+    """
 
     def __init__(
-        self,
-        ledger: Ledger,
-        memory: Memory,
-        lanes: Lanes,
-        background: Background,
-        metrics: Metrics,
-        *,
-        host: UUID,
-        pace: Pace,
+        self, courier: Callable[[Wire, int, str | None], Courier], background: Background
     ) -> None:
-        self._ledger = ledger
-        self._memory = memory
-        self._lanes = lanes
+        self._courier = courier
         self._background = background
-        self._metrics = metrics
-        self._host = host
-        self._pace = pace
         self._couriers: dict[tuple[UUID, Channel], Courier] = {}
 
     async def attach(self, wire: Wire, fence: int, *, chat: str | None = None) -> None:
         """Settle what a former life left open on *wire*, then deliver through it."""
-        courier = Courier(
-            wire,
-            self._ledger,
-            self._memory,
-            self._lanes,
-            self._background,
-            self._metrics,
-            host=self._host,
-            fence=fence,
-            pace=self._pace,
-            chat=chat,
-        )
+        courier = self._courier(wire, fence, chat)
         await courier.settle()
         self._couriers[wire.company_id, wire.channel] = courier
         await courier.fetch()

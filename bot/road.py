@@ -10,7 +10,7 @@ from uuid import UUID
 from bot.background import Background
 from bot.config import Settings
 from bot.context_cache import ContextCache
-from bot.courier import Pace
+from bot.courier import Courier, Pace
 from bot.delivery import Delivery
 from bot.hosts import Heart, Host
 from bot.intake import Intake
@@ -22,6 +22,7 @@ from bot.recall import Recall
 from bot.stores import Stores
 from bot.sweeper import Sweeper
 from bot.turns import Turns
+from bot.wire import Wire
 from handlers import Handler, Phrases
 from models.errors import RetryLater
 from models.ledger import Desk, Ledger
@@ -104,7 +105,22 @@ async def open_road(
             talk.pace_longest_seconds,
             settings.whatsapp.max_age_hours * 3600,
         )
-        delivery = Delivery(ledger, memory, lanes, work, metrics, host=host.id, pace=pace)
+
+        def courier(wire: Wire, fence: int, only: str | None) -> Courier:
+            return Courier(
+                wire,
+                ledger,
+                memory,
+                lanes,
+                work,
+                metrics,
+                host=host.id,
+                fence=fence,
+                pace=pace,
+                chat=only,
+            )
+
+        delivery = Delivery(courier, work)
 
         def notify(company: UUID, channel: Channel) -> None:
             if delivery.has(company, channel):

@@ -178,9 +178,14 @@ class Ledger:
         """Mark a part as sent; True when the customer has written more meanwhile."""
         return bool(await self._value("road_sent", company_id, outbox_id, wa_id, confirmed))
 
-    async def unsent(self, company_id: UUID, outbox_id: int, *, give_up: bool, reason: str) -> None:
-        """A part that certainly never left: ready again, or failed for good."""
-        await self._call("road_unsent", company_id, outbox_id, give_up, reason)
+    async def unsent(
+        self, company_id: UUID, outbox_id: int, *, secret: bytes, give_up: bool, reason: str
+    ) -> None:
+        """A try that certainly never left: its part is ready again, or failed for good.
+
+        Nothing happens to a part that is being sent under another *secret* by now.
+        """
+        await self._call("road_unsent", company_id, outbox_id, secret, give_up, reason)
 
     async def stop(self, company_id: UUID, outbox_id: int, reason: str) -> None:
         """Leave a part and those after it unsaid."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
-from bot.whatsapp.gate import Gate
+from bot.whatsapp.gate import Gate, NotBegun
 from bot.whatsapp.identity import jid_parts
 from bot.whatsapp.library import Library
 from bot.wire import NotSent, Unconfirmed
@@ -49,32 +49,6 @@ class Observer(Protocol):
 
     def on_end(self, error: str) -> None:
         """The connection's thread has ended; nothing more will come."""
-
-
-class _Begun:
-    """Whether a queued call has begun; one that is abandoned before never will."""
-
-    def __init__(self) -> None:
-        self._deciding = threading.Lock()
-        self._begun = self._abandoned = False
-
-    def unless_abandoned(self, call: Callable[[], Result]) -> Callable[[], Result]:
-        """*call*, which raises NotSent once it was abandoned."""
-
-        def checked() -> Result:
-            with self._deciding:
-                if self._abandoned:
-                    raise NotSent("given up before it began")
-                self._begun = True
-            return call()
-
-        return checked
-
-    def abandon(self) -> bool:
-        """Never begin it; False when it has begun already."""
-        with self._deciding:
-            self._abandoned = not self._begun
-            return self._abandoned
 
 
 def _heard(call: "asyncio.Future[bytes]") -> None:
@@ -123,25 +97,21 @@ class Client:
         message = self._library.protos.e2e.Message(conversation=text)
         message.messageContextInfo.messageSecret = secret
         body, to = message.SerializeToString(), self._jid(chat)
-        code, begun = self._library.code, _Begun()
+        code = self._library.code
         call = asyncio.ensure_future(
             self._gate.call(
-                self._allowed(
-                    begun.unless_abandoned(
-                        lambda: code.SendMessage(self._uuid, to, len(to), body, len(body))
-                    )
-                )
+                self._allowed(lambda: code.SendMessage(self._uuid, to, len(to), body, len(body))),
+                begin_limit=_QUEUE_LIMIT,
             )
         )
         call.add_done_callback(_heard)
-        done, _ = await asyncio.wait({call}, timeout=_QUEUE_LIMIT)
-        if not done and begun.abandon():
-            raise NotSent("no thread was free for it in time")
-        if not done:
-            done, _ = await asyncio.wait({call}, timeout=_SEND_LIMIT - _QUEUE_LIMIT)
+        done, _ = await asyncio.wait({call}, timeout=_SEND_LIMIT)
         if not done:
             raise Unconfirmed("WhatsApp did not answer in time")
-        return self._sent_id(call.result())
+        try:
+            return self._sent_id(call.result())
+        except NotBegun:
+            raise NotSent("no thread was free for it in time") from None
 
     async def typing(self, chat: str, on: bool) -> None:
         """Show or hide that an answer is being written. Raises NotSent."""

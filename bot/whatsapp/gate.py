@@ -16,6 +16,10 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
+class NotBegun(Exception):
+    """A call that found no thread in time; it never begins any more."""
+
+
 class Gate:
     """A readers-writer gate with threads of its own, never the loop's default ones.
 
@@ -31,10 +35,20 @@ class Gate:
         self._writing = False
         self._entered: dict[object, float] = {}
 
-    async def call(self, function: Callable[[], Result]) -> Result:
-        """Run *function* on the reader side, on a thread of the gate."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._calls, self._read, function)
+    async def call(
+        self, function: Callable[[], Result], *, begin_limit: float | None = None
+    ) -> Result:
+        """Run *function* on the reader side, on a thread of the gate.
+
+        Raises NotBegun if no thread was free within *begin_limit* seconds.
+        """
+        queued = self._calls.submit(self._read, function)
+        call = asyncio.wrap_future(queued)
+        if begin_limit is not None:
+            done, _ = await asyncio.wait({call}, timeout=begin_limit)
+            if not done and queued.cancel():  # Succeeds only while no thread has taken it.
+                raise NotBegun
+        return await call
 
     async def alone(
         self, function: Callable[[], Result], over: threading.Event | None = None, *, limit: float

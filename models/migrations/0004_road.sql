@@ -410,7 +410,9 @@ BEGIN
 END $$;
 
 -- A send that certainly never left: ready again with a new secret, or failed for good.
-CREATE FUNCTION road_unsent(p_company uuid, p_outbox bigint, p_give_up boolean, p_reason text)
+-- Only the try that carried p_secret: a verdict that comes late must not touch a newer one.
+CREATE FUNCTION road_unsent(p_company uuid, p_outbox bigint, p_secret bytea, p_give_up boolean,
+                            p_reason text)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE v_turn uuid; v_customer uuid;
 BEGIN
@@ -418,6 +420,7 @@ BEGIN
   UPDATE outbox SET state = CASE WHEN p_give_up THEN 'failed' ELSE 'ready' END, reason = p_reason,
          message_secret = NULL, sessions_hash = NULL, fence = NULL, host_id = NULL, sending_at = NULL
    WHERE company_id = p_company AND id = p_outbox AND state = 'sending'
+     AND message_secret = p_secret
    RETURNING turn_id, customer_id INTO v_turn, v_customer;
   IF NOT FOUND OR NOT p_give_up THEN RETURN; END IF;
   INSERT INTO agent_logs (company_id, agent_type, event_type, event_data, customer_id)

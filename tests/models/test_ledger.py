@@ -14,6 +14,7 @@ from models.values import AiMetadata, Channel, InboundMessage, Sender, Stage, Tu
 from tests.builders import admin, make_company, message, reply
 
 HOST, OTHER = uuid4(), uuid4()
+SECRET = b"s" * 32
 
 
 @pytest.fixture
@@ -63,8 +64,7 @@ async def answered(ledger: Ledger, turn: Turn, *parts: str, **values: Any) -> li
 
 
 async def send(ledger: Ledger, part: Part, *, host: UUID = HOST, fence: int = 1) -> str:
-    secret = b"s" * 32
-    return await ledger.sending(part, host=host, fence=fence, secret=secret, sessions_hash=None)
+    return await ledger.sending(part, host=host, fence=fence, secret=SECRET, sessions_hash=None)
 
 
 async def states(look: asyncpg.Connection, table: str) -> list[Mapping[str, Any]]:
@@ -354,11 +354,54 @@ async def test_a_send_that_never_left_is_ready_again_and_one_that_failed_is_not(
     (part,) = await ledger.ready(company, Channel.WHATSAPP, None)
 
     await send(ledger, part)
-    await ledger.unsent(company, part.id, give_up=False, reason="not connected")
+    await ledger.unsent(company, part.id, secret=SECRET, give_up=False, reason="not connected")
     assert await send(ledger, part) == "go"
-    await ledger.unsent(company, part.id, give_up=True, reason="refused")
+    await ledger.unsent(company, part.id, secret=SECRET, give_up=True, reason="refused")
 
     assert [row["state"] for row in await states(look, "outbox")] == ["failed"]
+
+
+async def test_a_late_verdict_does_not_touch_a_newer_try(
+    ledger: Ledger, company: UUID, look: Any
+) -> None:
+    await ledger.lease(company, HOST)
+    turn = await claimed(ledger, message(company))
+    await answered(ledger, turn)
+    (part,) = await ledger.ready(company, Channel.WHATSAPP, None)
+    await send(ledger, part)
+
+    await ledger.unsent(
+        company, part.id, secret=b"former" * 5, give_up=False, reason="it never left"
+    )
+
+    assert [row["state"] for row in await states(look, "outbox")] == ["sending"]
+
+
+async def test_a_part_does_not_overtake_one_whose_end_is_open(
+    ledger: Ledger, company: UUID
+) -> None:
+    await ledger.lease(company, HOST)
+    turn = await claimed(ledger, message(company))
+    await answered(ledger, turn, "uno", "dos")
+    first, second = await ledger.ready(company, Channel.WHATSAPP, None)
+
+    early = [await send(ledger, second), await send(ledger, first), await send(ledger, second)]
+    await ledger.sent(company, first.id, "W1", confirmed=True)
+
+    assert early == ["gone", "go", "gone"]
+    assert await send(ledger, second) == "go"
+
+
+async def test_the_owner_pauses_a_person_who_still_stands_in_two_rows(
+    ledger: Ledger, company: UUID
+) -> None:
+    await accept(ledger, message(company, phone="+13055550100"))
+    await accept(ledger, message(company, phone="lid:77", lid="77"))
+
+    await accept(ledger, message(company, phone="+13055550100", lid="77", sender=Sender.OWNER))
+    hidden = await accept(ledger, message(company, phone="lid:77", lid="77"))
+
+    assert hidden.reason == "paused: owner"
 
 
 async def test_only_sends_with_an_older_fence_are_settled(

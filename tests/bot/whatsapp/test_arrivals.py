@@ -193,3 +193,31 @@ async def test_a_full_disk_holds_the_client_back_until_there_is_room(
 
     assert await intake.holds(1) == ["al final"]
     assert any("free disk space" in line for line in caplog.messages)
+
+
+async def test_what_has_arrived_is_taken_in_before_a_session_is_left(
+    make: Make, make_event: MakeEvent
+) -> None:
+    intake = Intake(RetryLater("away"))
+    arrivals = make(intake.accept)
+    for number in range(3):
+        arrivals.keep(make_event(f"m{number}", ID=f"W{number}"))
+    await asyncio.sleep(0)
+
+    async with asyncio.timeout(2):  # It is told that all is taken; its limit is not what ends it.
+        await arrivals.emptied(30)
+
+    assert [one.text for one in intake.stored] == ["m0", "m1", "m2"]
+
+
+async def test_leaving_does_not_wait_for_ever_for_a_store(
+    make: Make, make_event: MakeEvent
+) -> None:
+    intake = Intake()
+    intake.open.clear()
+    arrivals = make(intake.accept)
+    arrivals.keep(make_event("hola"))
+    await asyncio.sleep(0)
+
+    async with asyncio.timeout(2):
+        await arrivals.emptied(0.05)

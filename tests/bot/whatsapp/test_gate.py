@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.whatsapp.gate import Gate
+from bot.whatsapp.gate import Gate, NotBegun
 
 
 @pytest.fixture
@@ -97,3 +97,25 @@ async def test_the_loops_own_threads_stay_free(gate: Gate) -> None:
 
     release.set()
     await asyncio.gather(*busy)
+
+
+async def test_a_call_that_finds_no_thread_in_time_never_begins(gate: Gate) -> None:
+    free, begun = threading.Event(), threading.Event()
+    busy = [asyncio.ensure_future(gate.call(lambda: free.wait(5))) for _ in range(4)]
+    await asyncio.sleep(0.05)
+
+    with pytest.raises(NotBegun):
+        await gate.call(begun.set, begin_limit=0.1)
+    free.set()
+    await asyncio.gather(*busy)
+    await gate.call(lambda: None)
+
+    assert not begun.is_set()
+
+
+async def test_a_call_that_has_begun_is_waited_for_past_its_limit(gate: Gate) -> None:
+    def slow() -> str:
+        time.sleep(0.2)
+        return "done"
+
+    assert await gate.call(slow, begin_limit=0.05) == "done"

@@ -179,3 +179,14 @@ async def test_a_kill_loses_nothing_that_was_said_to_be_kept(tmp_path: Path, aft
     left = [entry.raw for entry in Journal(tmp_path).leftovers()]
 
     assert left[: int(last)] == [f"event {i}".encode() for i in range(1, int(last) + 1)]
+
+
+def test_a_closed_journal_refuses_instead_of_writing_into_another_file(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    journal.close()
+    with (tmp_path / "other").open("wb") as other:  # It gets the number that has become free.
+        with pytest.raises(OSError, match="descriptor"):
+            journal.append(17, b"late")
+        other.flush()
+
+    assert (tmp_path / "other").read_bytes() == b""

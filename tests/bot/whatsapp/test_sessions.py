@@ -30,6 +30,7 @@ class Desk:
         self.companies: list[UUID] = []
         self.leased = True
         self.down = False
+        self.detach_seconds = 0.0
         self.refuses: set[UUID] = set()
         self.happened: list[tuple[str, object]] = []
         self.messages: list[InboundMessage] = []
@@ -58,6 +59,7 @@ class Desk:
 
     async def detach(self, company_id: UUID) -> None:
         self.wires.pop(company_id, None)
+        await asyncio.sleep(self.detach_seconds)
         await self._note("detached", company_id)
 
     async def record_state(self, company_id: UUID, state: State, pairing: Pairing | None) -> None:
@@ -226,6 +228,21 @@ async def test_a_company_no_longer_wanted_is_stopped(machine: Machine) -> None:
         desk.companies.clear()
         await asyncio.wait_for(machine.connection(company).stopped.wait(), 5)
         await desk.reaches(company, Reason.STOPPED)
+
+
+async def test_a_clean_stop_is_not_cut_short_by_the_next_look(machine: Machine) -> None:
+    company = machine.add()
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.ONLINE)
+        desk.detach_seconds = 0.4  # Many looks long.
+        desk.companies.clear()
+        await desk.until(lambda: ("released", (company, 5)) in desk.happened)
+
+    what = [name for name, _ in desk.happened]
+    assert machine.connection(company).stopped.is_set()
+    assert "detached" in what
+    assert what.index("detached") < what.index("released")
 
 
 async def test_without_a_way_to_whatsapp_it_says_so_and_connects_when_there_is_one(
