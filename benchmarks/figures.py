@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.runs import line
 from benchmarks.trips import Counted
 
 
@@ -62,9 +63,9 @@ Row = tuple[str, str, Callable[[Figures], str]]
 def table(sides: Mapping[str, Figures]) -> str:
     """Markdown: a row a figure, a column a pipeline."""
     names = list(sides)
-    lines = [_line("", "target", *names), _line("---", "---", *("---:" for _ in names))]
+    lines = [line("", "target", *names), line("---", "---", *("---:" for _ in names))]
     for label, target, read in _rows(next(iter(sides.values()))):
-        lines.append(_line(label, target, *(read(sides[name]) for name in names)))
+        lines.append(line(label, target, *(read(sides[name]) for name in names)))
     return "\n".join(lines)
 
 
@@ -158,7 +159,3 @@ def _most(
         return str(middle) if middle == most else f"{middle} (at most {most})"
 
     return read
-
-
-def _line(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -8,7 +8,6 @@ and all that goes with it, but no traffic.
 
 import argparse
 import asyncio
-import re
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.vitals import mib
 from bot.embedded import services
 from bot.seed import SLUG, pilot_id
 from bot.whatsapp.files import CompanyFiles
@@ -71,7 +71,7 @@ async def _once(config: Path, sessions: int, seconds: float, *words: str) -> Foo
                 continue
         ready = time.monotonic() - began
         await asyncio.sleep(seconds)
-        return Footprint(sessions, ready, _mib(pid, "VmRSS"), _mib(pid, "VmHWM"))
+        return Footprint(sessions, ready, mib(pid, "VmRSS"), mib(pid, "VmHWM"))
 
 
 @asynccontextmanager
@@ -93,14 +93,6 @@ async def _line(stderr: asyncio.StreamReader) -> bytes:
     if line := await stderr.readline():
         return line
     raise RuntimeError("the daemon ended before it was ready")
-
-
-def _mib(pid: int, field: str) -> float:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    found = re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
-    if found is None:
-        raise RuntimeError(f"this system does not tell {field}")
-    return int(found[1]) / 1024
 
 
 def _met(value: float, target: float) -> str:

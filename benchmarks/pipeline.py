@@ -5,11 +5,9 @@
 
 import argparse
 import asyncio
-import fcntl
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,17 +15,14 @@ from benchmarks.bench import SIDES, Bench, Plan, say
 from benchmarks.figures import Figures, machine, notes, table
 from benchmarks.population import Population, settled
 from benchmarks.processes import running
+from benchmarks.runs import ROOT, alone, save
 from bot.embedded import services
 from models.errors import StartupRefused, Unavailable
-
-REPOSITORY = Path(__file__).resolve().parent.parent
-ROOT = REPOSITORY / "var" / "bench"
-DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
 
 
 async def run(plan: Plan, root: Path) -> dict[str, Figures]:
     """Measure both pipelines on fresh, equal stores; one run at a time under *root*."""
-    with _alone(root / f"pipeline{plan.suffix}.lock"):
+    with alone(root / f"pipeline{plan.suffix}.lock"):
         return await _run(plan, root)
 
 
@@ -48,19 +43,6 @@ async def _run(plan: Plan, root: Path) -> dict[str, Figures]:
     return figures
 
 
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StartupRefused(
-                f"another run of this benchmark holds {path}: wait until it has ended"
-            ) from None
-        yield
-
-
 def report(sides: dict[str, Figures], words: Sequence[str], place: str) -> str:
     """The table with what it needs to be understood and repeated."""
     command = shlex.join(
@@ -75,15 +57,6 @@ def report(sides: dict[str, Figures], words: Sequence[str], place: str) -> str:
             *(f"- {note}" for note in notes(sides)),
         ]
     )
-
-
-def save(text: str, document: Path = DOCUMENT) -> None:
-    """Put *text* in place of the table that the document holds."""
-    begin, end = "<!-- pipeline -->", "<!-- /pipeline -->"
-    whole = document.read_text(encoding="utf-8")
-    before, _, rest = whole.partition(begin)
-    after = rest.partition(end)[2]
-    document.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def _plan(words: Sequence[str]) -> tuple[Plan, bool]:
@@ -117,7 +90,7 @@ def main(words: Sequence[str], root: Path = ROOT) -> str:
     text = report(asyncio.run(run(plan, root)), words, place)
     print(text, flush=True)
     if keep:
-        save(text)
+        save("pipeline", text)
     return text
 
 

@@ -15,9 +15,10 @@ from redis.asyncio import Redis
 from benchmarks.arrivals import poisson
 from benchmarks.bench import Plan
 from benchmarks.figures import table
-from benchmarks.pipeline import report, run, save
+from benchmarks.pipeline import report, run
 from benchmarks.processes import Process, running
 from benchmarks.proxy import HELD_SECONDS, listening
+from benchmarks.runs import save
 from benchmarks.trips import count, periodic
 from tests.conftest import ROOT
 
@@ -56,7 +57,7 @@ async def test_a_tiny_run_makes_the_table(slot: int, tmp_path: Path) -> None:
     document = tmp_path / "benchmarks.md"
     former = "before\n<!-- pipeline -->\nthe former table\n<!-- /pipeline -->\nafter\n"
     document.write_text(former, "utf-8")
-    save(report(sides, ["--rates", "20"], "a machine"), document)
+    save("pipeline", report(sides, ["--rates", "20"], "a machine"), document)
     saved = document.read_text("utf-8")
     assert table(sides) in saved
     assert "former" not in saved
