@@ -101,6 +101,11 @@ class PublicStates:
         )
         await self._publish(company_id, state)
 
+    def forget(self, company_id: UUID) -> None:
+        """Another host speaks for the company from now on."""
+        if self._known.pop(company_id, None):
+            self._metrics.sessions(_count(self._known))
+
     async def keep_visible(self) -> None:
         """Write all states again and again, so that a flushed Redis shows them soon."""
         while True:

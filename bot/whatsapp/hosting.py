@@ -35,10 +35,14 @@ _EMPTY_LIMIT = 5.0
 
 @dataclass(frozen=True, slots=True)
 class WantedCompany:
-    """A company whose session should run, if its phone is paired."""
+    """A company whose session should run, if its phone is paired.
+
+    *elsewhere*: another living host holds it.
+    """
 
     id: UUID
     last_connected: datetime | None = None
+    elsewhere: bool = False
 
 
 class Leases(Protocol):

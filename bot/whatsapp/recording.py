@@ -9,7 +9,7 @@ from uuid import UUID
 
 from bot.whatsapp.files import Pairing
 from bot.whatsapp.states import State
-from models.errors import RetryLater, Unavailable
+from models.errors import GiveUp, RetryLater, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,14 @@ class StateBook(Protocol):
     """Where states become visible: Redis, and the company's row."""
 
     async def record_state(self, company_id: UUID, state: State, pairing: Pairing | None) -> None:
-        """Record the newest state; *pairing* is known once a phone is paired. May be repeated."""
+        """Record the newest state; *pairing* is known once a phone is paired. May be repeated.
+
+        A company that another host holds is left to that host. Raises RetryLater or Unavailable,
+        or GiveUp for what can never be recorded.
+        """
+
+    def forget(self, company_id: UUID) -> None:
+        """Another host speaks for the company from now on."""
 
 
 class StateRecorder:
@@ -45,6 +52,12 @@ class StateRecorder:
         log.info(state.sentence("en"), extra={"company": str(company_id), "state": state.reason})
         self._news.set()
 
+    def forget(self, company_id: UUID) -> None:
+        """Another host holds the company now: what was known here is no longer so."""
+        self._known.pop(company_id, None)
+        self._unrecorded.pop(company_id, None)
+        self._book.forget(company_id)
+
     async def run(self) -> None:
         """Record until cancelled; a store that does not answer is asked again."""
         while True:
@@ -64,6 +77,13 @@ class StateRecorder:
     async def _record_all(self) -> None:
         while self._unrecorded:
             company_id, state = next(iter(self._unrecorded.items()))
-            await self._book.record_state(company_id, state, self._pairing(company_id))
+            try:
+                await self._book.record_state(company_id, state, self._pairing(company_id))
+            except GiveUp as error:
+                log.error("a state can never be recorded", extra=_named(company_id, error))  # noqa: TRY400 - Its text says it all.
             if self._unrecorded.get(company_id) == state:
                 del self._unrecorded[company_id]
+
+
+def _named(company_id: UUID, error: GiveUp) -> dict[str, str]:
+    return {"company": str(company_id), "why": str(error)}

@@ -61,19 +61,19 @@ class Sessions:
     async def run(self) -> None:
         """Until cancelled; then everything ends cleanly within ten seconds."""
         connector = self._connector or NeonizeConnector(self._settings.whatsapp.device_name)
-        recorder = asyncio.ensure_future(self._recorder.run())
-        try:
-            while True:
-                with contextlib.suppress(RetryLater, Unavailable):
-                    await self._look(connector)
-                await asyncio.sleep(self._look_seconds)
-        finally:
-            await self._end_all()
-            recorder.cancel()
-            await asyncio.gather(recorder, return_exceptions=True)
-            await self._recorder.finish()
-            await self._books.close()
-            connector.close()
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(connector.close)
+            for last in (self._books.close, self._recorder.finish, self._end_all):
+                stack.push_async_callback(last)
+            async with asyncio.TaskGroup() as group:  # A fault of either ends both, and is told.
+                group.create_task(self._recorder.run(), name="states of sessions")
+                group.create_task(self._look_for_ever(connector), name="look for companies")
+
+    async def _look_for_ever(self, connector: Connector) -> None:
+        while True:
+            with contextlib.suppress(RetryLater, Unavailable):
+                await self._look(connector)
+            await asyncio.sleep(self._look_seconds)
 
     async def _look(self, connector: Connector) -> None:
         wanted = {company.id: company for company in await self._leases.wanted()}
@@ -81,8 +81,15 @@ class Sessions:
             _end(self._hosted[company_id])
             self._recorder.say(company_id, State(Reason.STOPPED))
         for company_id in wanted.keys() - self._hosted.keys():
-            if await self._should_start(company_id):
+            if wanted[company_id].elsewhere:
+                self._leave(company_id)
+            elif await self._should_start(company_id):
                 self._begin(connector, wanted[company_id])
+
+    def _leave(self, company_id: UUID) -> None:
+        """Another host holds it, and speaks for it."""
+        self._resting.pop(company_id, None)
+        self._recorder.forget(company_id)
 
     async def _should_start(self, company_id: UUID) -> bool:
         files = self._files(company_id)
@@ -133,6 +140,7 @@ class Sessions:
             await self._hold(connector, company)
         except LeaseLost as error:
             log.warning("a session moves away", extra={"reason": str(error)})
+            self._leave(company.id)
         except library.LibraryMissing as error:
             self._resting[company.id] = self._files(company.id).read_note()
             self._recorder.say(company.id, State(Reason.LIBRARY_MISSING, detail=str(error)))

@@ -54,6 +54,9 @@ class Book:
         detail = state.sentence("en")
         say(event="state", company=company_id, reason=state.reason, sentence=detail, phone=phone)
 
+    def forget(self, company_id: UUID) -> None:
+        say(event="forgotten", company=company_id)
+
     async def attach(self, wire: Wire, fence: int) -> None:
         self.wires[wire.company_id] = wire
         say(event="attached", company=wire.company_id, fence=fence)
@@ -71,14 +74,15 @@ class Book:
 
 
 class Commands:
-    """What a test can ask of the wires."""
+    """What a test can ask of the wires: of the first, or of the ``company`` it names."""
 
     def __init__(self, book: Book) -> None:
         self._book = book
 
     async def obey(self, command: dict[str, Any]) -> None:
         """Do it and answer with a value or the name of the error."""
-        wire = next(iter(self._book.wires.values()))
+        wires = {str(company): wire for company, wire in self._book.wires.items()}
+        wire = wires[command.get("company") or next(iter(wires))]
         deeds: dict[str, Callable[..., Awaitable[object]]] = {
             "send": self._send,
             "hash": self._hash,

@@ -14,7 +14,7 @@ from bot.whatsapp.files import CompanyFiles, Pairing, holding
 from bot.whatsapp.sessions import Sessions, WantedCompany
 from bot.whatsapp.states import Reason, State
 from bot.wire import Wire
-from models.errors import RetryLater
+from models.errors import GiveUp, RetryLater
 from models.values import InboundMessage
 from tests.bot.whatsapp.conftest import MakeEvent
 from tests.fakes.connection import FakeConnection, FakeConnector, SessionFile
@@ -32,15 +32,18 @@ class Desk:
         self.down = False
         self.detach_seconds = 0.0
         self.refuses: set[UUID] = set()
+        self.elsewhere: set[UUID] = set()
+        self.unrecordable: dict[UUID, Exception] = {}
         self.happened: list[tuple[str, object]] = []
         self.messages: list[InboundMessage] = []
         self.states: dict[UUID, list[Reason]] = {}
         self.pairings: dict[UUID, Pairing | None] = {}
         self.wires: dict[UUID, Wire] = {}
         self._changed = asyncio.Condition()
+        self._notes: list[asyncio.Task[None]] = []
 
     async def wanted(self) -> list[WantedCompany]:
-        return [WantedCompany(one) for one in self.companies]
+        return [WantedCompany(one, elsewhere=one in self.elsewhere) for one in self.companies]
 
     async def take(self, company_id: UUID) -> int | None:
         return 5 if self.leased and company_id in self.companies else None
@@ -65,9 +68,15 @@ class Desk:
     async def record_state(self, company_id: UUID, state: State, pairing: Pairing | None) -> None:
         if self.down:
             raise RetryLater("the store is down")
+        if error := self.unrecordable.get(company_id):
+            raise error
         self.states.setdefault(company_id, []).append(state.reason)
         self.pairings[company_id] = pairing
         await self._note("state", state.reason)
+
+    def forget(self, company_id: UUID) -> None:
+        if self.states.pop(company_id, None):
+            self._notes.append(asyncio.ensure_future(self._note("forgotten", company_id)))
 
     async def accept(self, message: InboundMessage) -> None:
         if self.down:
@@ -98,6 +107,7 @@ class Machine:
         self.desk = Desk()
         self.connector = FakeConnector()
         self.sessions: Sessions | None = None
+        self.ended: object = None
 
     def files(self, company: UUID) -> CompanyFiles:
         return CompanyFiles(self.folder, company)
@@ -138,7 +148,7 @@ class Machine:
             yield self.desk
         finally:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            (self.ended,) = await asyncio.gather(task, return_exceptions=True)
 
 
 MakeMachine = Callable[[], AbstractAsyncContextManager[Machine]]
@@ -217,7 +227,65 @@ async def test_a_lost_lease_ends_the_session_at_once(machine: Machine) -> None:
         await asyncio.wait_for(machine.connection(company).stopped.wait(), 5)
         await desk.until(lambda: ("released", (company, 5)) in desk.happened)
 
+        await desk.until(lambda: company not in desk.states)
+        assert machine.sessions is not None
+        assert company not in machine.sessions.states()
+
     assert ("detached", company) in desk.happened
+
+
+async def test_what_another_host_holds_is_not_started_and_not_spoken_for(
+    machine: Machine,
+) -> None:
+    company = machine.add(number=None)
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.NEVER_PAIRED)
+        desk.elsewhere.add(company)
+        machine.pair(company)
+        await asyncio.sleep(0.3)
+        assert machine.connector.made == {}
+        assert company not in desk.states
+        desk.elsewhere.clear()
+        await desk.reaches(company, Reason.ONLINE)
+
+
+async def test_a_session_that_rested_here_and_ran_elsewhere_may_start_again(
+    machine: Machine,
+) -> None:
+    company = machine.add()
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.ONLINE)
+        machine.connection(company).observer.on_event(10, b"")
+        await desk.reaches(company, Reason.OUTDATED)
+        desk.elsewhere.add(company)
+        await desk.until(lambda: company not in desk.states)
+        desk.elsewhere.clear()
+        await desk.reaches(company, Reason.ONLINE)
+
+
+async def test_a_fault_in_recording_states_is_not_kept_silent(machine: Machine) -> None:
+    company = machine.add(number=None)
+    machine.desk.unrecordable[company] = ZeroDivisionError("a defect")
+
+    async with machine.running():
+        await asyncio.sleep(0.3)
+
+    assert "a defect" in repr(machine.ended)
+    assert machine.connector.closed
+
+
+async def test_a_state_that_can_never_be_recorded_holds_up_no_other(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd, company = machine.add(number=None), machine.add(number=None)
+    machine.desk.unrecordable[odd] = GiveUp("not a text PostgreSQL takes")
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.NEVER_PAIRED)
+
+    assert "a state can never be recorded" in caplog.text
 
 
 async def test_a_company_no_longer_wanted_is_stopped(machine: Machine) -> None:
