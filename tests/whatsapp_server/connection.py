@@ -157,7 +157,8 @@ class Connection:
         )
 
     async def _take(self, node: Node) -> None:
-        self._server.seen.append(node)
+        if self._server.remembers:
+            self._server.seen.append(node)
         waiting = self._waiting.get(node.get("id"))
         if node.tag == "iq" and waiting is not None and not waiting.done():
             waiting.set_result(node)
@@ -181,6 +182,7 @@ class Connection:
 
     def _passive(self, _node: Node) -> None:
         self.active = True
+        self._server.logged_in.set()
 
     async def _flush(self) -> None:
         """What came while the client was away, between its preview and its end."""

@@ -1,4 +1,4 @@
-"""The test's end of `program.py`: starts it, waits for its lines, gives it commands."""
+"""The test's end of a program of this package: starts it, waits for its lines, gives commands."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,9 @@ class Hosted:
         self._new = asyncio.Event()
         self._reading = asyncio.ensure_future(self._read())
 
-    async def until(self, *, seconds: float = 15.0, after: int = 0, **words: str) -> dict[str, Any]:
+    async def until(
+        self, *, seconds: float = 15.0, after: int = 0, **words: object
+    ) -> dict[str, Any]:
         """The first line from *after* on that holds these words."""
         async with asyncio.timeout(seconds):
             while True:
@@ -33,13 +35,13 @@ class Hosted:
                 self._new.clear()
                 await self._new.wait()
 
-    async def do(self, command: str, *, seconds: float = 15.0, **words: str) -> dict[str, Any]:
+    async def do(self, command: str, *, seconds: float = 15.0, **words: object) -> dict[str, Any]:
         """Give a command and wait for its answer."""
         after = len(self.said)
         await self.tell(command, **words)
         return await self.until(event="answer", after=after, seconds=seconds)
 
-    async def tell(self, command: str, **words: str) -> None:
+    async def tell(self, command: str, **words: object) -> None:
         """Give a command."""
         stdin = self.process.stdin
         if stdin is None:
@@ -62,19 +64,23 @@ class Hosted:
 
 
 @contextlib.asynccontextmanager
-async def hosting(
-    state_dir: Path, *companies: UUID, environment: Mapping[str, str]
-) -> AsyncIterator[Hosted]:
-    """The program, hosting these companies."""
-    hosted = Hosted(
-        await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", str(_PROGRAM), str(state_dir), *map(str, companies)),
-            stdin=PIPE,
-            stdout=PIPE,
-            env=os.environ | environment,
-        )
+async def executing(*words: str, environment: Mapping[str, str]) -> AsyncIterator[Hosted]:
+    """``python words…`` until the block ends."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", *words), stdin=PIPE, stdout=PIPE, env=os.environ | environment
     )
+    hosted = Hosted(process)
     try:
         yield hosted
     finally:
         await hosted.end()
+
+
+@contextlib.asynccontextmanager
+async def hosting(
+    state_dir: Path, *companies: UUID, environment: Mapping[str, str]
+) -> AsyncIterator[Hosted]:
+    """`program.py`, hosting these companies."""
+    words = (str(_PROGRAM), str(state_dir), *map(str, companies))
+    async with executing(*words, environment=environment) as hosted:
+        yield hosted

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -21,12 +22,12 @@ class KeyPair:
 
     seed: bytes = field(default_factory=lambda: os.urandom(32))
 
-    @property
+    @cached_property
     def private(self) -> X25519PrivateKey:
         """The scalar, as Ed25519 derives it from the seed."""
         return X25519PrivateKey.from_private_bytes(hashlib.sha512(self.seed).digest()[:32])
 
-    @property
+    @cached_property
     def public(self) -> bytes:
         """The 32 bytes of the Montgomery public key."""
         return self.private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)

@@ -4,7 +4,12 @@ The client pins its server's root key once, in writable data of its library. The
 stays as it is; the process is found by the socket it opened.
 """
 
+import itertools
+import logging
+from collections.abc import Iterable
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 # The public key under which the service signs its servers' certificates.
 PINNED_ROOT = bytes.fromhex("142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b")
@@ -12,22 +17,45 @@ PINNED_ROOT = bytes.fromhex("142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f
 _PROC = Path("/proc")
 
 
-def process_of(port: int) -> int | None:
+class Patched:
+    """The processes that trust *root*; one that comes again is recognised cheaply.
+
+    A process is known by its number and where its copy of the client lies, because one that
+    executes itself again keeps its number.
+    """
+
+    def __init__(self, root: bytes) -> None:
+        self._root = root
+        self._known: dict[int, list[tuple[int, int]]] = {}
+
+    def trust(self, port: int) -> None:
+        """Patch who connects from *port*; a process without the client has nothing to patch."""
+        pid = process_of(port, first=self._known)
+        if pid is None or self._known.get(pid) == (spans := _writable(pid)):
+            return
+        count = _replace(pid, spans, PINNED_ROOT, self._root)
+        log.debug("patched process %s at %s places", pid, count)
+        if count:
+            self._known[pid] = spans
+
+
+def process_of(port: int, first: Iterable[int] = ()) -> int | None:
     """The process whose end of a loopback connection has this local port."""
     inode = _inode(port)
     if inode is None:
         return None
-    for process in _PROC.iterdir():
-        if process.name.isdecimal() and _holds(process, f"socket:[{inode}]"):
-            return int(process.name)
+    others = (int(one.name) for one in _PROC.iterdir() if one.name.isdecimal())
+    for pid in itertools.chain(first, others):
+        if _holds(_PROC / str(pid), f"socket:[{inode}]"):
+            return pid
     return None
 
 
-def replace(pid: int, old: bytes, new: bytes) -> int:
-    """Put *new* wherever *old* stands in the process's copy of the client; how often it stood."""
+def _replace(pid: int, spans: list[tuple[int, int]], old: bytes, new: bytes) -> int:
+    """Put *new* wherever *old* stands in these parts of the process; how often it stood."""
     count = 0
     with (_PROC / str(pid) / "mem").open("r+b", buffering=0) as memory:
-        for start, end in _writable(pid):
+        for start, end in spans:
             memory.seek(start)
             data = memory.read(end - start)
             at = data.find(old)

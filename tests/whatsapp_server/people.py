@@ -108,6 +108,7 @@ class Received:
     text: str
     message: Any
     chat: Jid
+    sender: Jid
 
 
 class Customer:
@@ -119,6 +120,7 @@ class Customer:
         self.number, self.lid, self.name = number, lid, name
         self.party = Party(signed=KeyPair())
         self.inbox: asyncio.Queue[Received] = asyncio.Queue()
+        self.unreadable: list[str] = []
         self._protos = protos
         self._addressed_by = addressed_by
 
@@ -149,12 +151,16 @@ class Customer:
 
     def receive(self, node: Node, sender: Jid, enc: Node) -> None:
         """Read what an owner's device sent."""
-        plain = self.party.decrypt(str(sender), enc.get("type"), enc.data)
+        try:
+            plain = self.party.decrypt(str(sender), enc.get("type"), enc.data)
+        except ValueError:
+            self.unreadable.append(node.get("id"))
+            return
         message = self._protos.e2e.Message.FromString(plain)
         text = message.conversation or message.extendedTextMessage.text
         chat = node.attrs["to"]
         if isinstance(chat, Jid):
-            self.inbox.put_nowait(Received(node.get("id"), text, message, chat))
+            self.inbox.put_nowait(Received(node.get("id"), text, message, chat, sender))
 
     def _addresses(self) -> dict[str, str | Jid]:
         if self._addressed_by == "number" and self.jid is not None:

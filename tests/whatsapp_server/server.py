@@ -2,25 +2,22 @@
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from tests.whatsapp_server import patch
 from tests.whatsapp_server.certificates import make_certificates
 from tests.whatsapp_server.connection import Connection
 from tests.whatsapp_server.nodes import Jid, Node
 from tests.whatsapp_server.noise import Authority
+from tests.whatsapp_server.patch import Patched
 from tests.whatsapp_server.people import Customer, Device, Owner, Scan
 from tests.whatsapp_server.protos import load_protos
 from tests.whatsapp_server.proxy import Proxy
 from tests.whatsapp_server.ratchet import Party
 from tests.whatsapp_server.tokens import read_tokens
-
-log = logging.getLogger(__name__)
 
 
 class WhatsAppServer:
@@ -35,11 +32,14 @@ class WhatsAppServer:
         self.unpaired: dict[str, tuple[Connection, Device]] = {}
         self.online: dict[str, Connection] = {}
         self.seen: list[Node] = []
+        self.remembers = True  # A long run would keep every stanza.
+        self.logged_in = asyncio.Event()  # Set whenever one more client takes messages.
         self.withholds_acks = False
         self.refuses_logins: Node | None = None
         self.refuses_clients: Node | None = None
         self.environment: dict[str, str] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._addresses: dict[Jid, Customer] = {}
 
     @contextlib.asynccontextmanager
     async def open(self, folder: Path) -> AsyncIterator["WhatsAppServer"]:
@@ -51,7 +51,7 @@ class WhatsAppServer:
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
         await site.start()
-        proxy = Proxy(runner.addresses[0][:2], self._trust)
+        proxy = Proxy(runner.addresses[0][:2], Patched(self.authority.root.public).trust)
         await proxy.open()
         self.environment = {"HTTPS_PROXY": proxy.url, "SSL_CERT_FILE": str(authority)}
         try:
@@ -72,6 +72,7 @@ class WhatsAppServer:
         """Somebody who may write."""
         customer = Customer(number, lid, name, protos=self.protos, **more)
         self.customers.append(customer)
+        self._addresses |= {jid: customer for jid in (customer.jid, customer.lid_jid) if jid}
         return customer
 
     async def scan(self, owner: Owner, code: str) -> None:
@@ -104,8 +105,7 @@ class WhatsAppServer:
 
     def customer(self, jid: Jid) -> Customer | None:
         """Whose address this is, if a customer's."""
-        known = (one for one in self.customers if jid.bare() in (one.jid, one.lid_jid))
-        return next(known, None)
+        return self._addresses.get(jid.bare())
 
     def party(self, jid: Jid) -> Party:
         """The keys behind an address."""
@@ -126,13 +126,6 @@ class WhatsAppServer:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def _trust(self, port: int) -> None:
-        """Patch who connects; a probe from a process without the client finds nothing to patch."""
-        pid = patch.process_of(port)
-        if pid is not None:
-            count = patch.replace(pid, patch.PINNED_ROOT, self.authority.root.public)
-            log.debug("patched process %s at %s places", pid, count)
 
     async def _chat(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(max_msg_size=2**24)

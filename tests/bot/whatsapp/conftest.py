@@ -1,8 +1,5 @@
 """Raw events as the client hands them over, and a server for the real client."""
 
-import importlib.util
-import platform
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from bot.whatsapp.library import Protos, read_protos
+from tests.whatsapp_server.library import client_library
 from tests.whatsapp_server.server import WhatsAppServer
 
 COMPANY = UUID("5d0c8b2e-0b0a-4d4f-9a52-0a6f6f3f2a11")
@@ -82,17 +80,19 @@ async def server(tmp_path: Path) -> AsyncIterator[WhatsAppServer]:
 @asynccontextmanager
 async def open_server(folder: Path) -> AsyncIterator[WhatsAppServer]:
     """The loopback server; skips where the real client cannot meet it."""
-    library = client_library()
-    if library is None:
-        pytest.skip("the real client is tested on Linux x86-64 with neonize installed")
-    async with WhatsAppServer(library).open(folder) as server:
+    async with WhatsAppServer(library_or_skip()).open(folder) as server:
         yield server
 
 
-def client_library() -> Path | None:
-    """The installed client's shared object, where the server can speak with it."""
-    spec = importlib.util.find_spec("neonize")
-    if spec is None or spec.origin is None or platform.machine() != "x86_64":
-        return None
-    library = Path(spec.origin).with_name("neonize-linux-amd64.so")
-    return library if sys.platform == "linux" and library.is_file() else None
+@pytest.fixture
+def library() -> Path:
+    """The real client's shared object; skips where the server cannot meet it."""
+    return library_or_skip()
+
+
+def library_or_skip() -> Path:
+    """The real client's shared object, or a skip."""
+    library = client_library()
+    if library is None:
+        pytest.skip("the real client is tested on Linux x86-64 with neonize installed")
+    return library
