@@ -201,7 +201,11 @@ async def _opened(
         metrics.watch("doorbell_malformed", lambda: doorbell.skipped)
         wakes = Wakes(stores.redis)
         states = PublicStates(
-            road.desk, WhatsAppStates(stores.redis), metrics, on_connected=road.delivery.kick
+            road.desk,
+            WhatsAppStates(stores.redis),
+            metrics,
+            host=host.id,
+            on_connected=road.delivery.kick,
         )
         sessions = Sessions(
             settings,

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from uuid import UUID
 
 from bot.delivery import Delivery
@@ -32,8 +33,8 @@ class LeaseDesk:
 
     async def wanted(self) -> list[WantedCompany]:
         """Active companies whose owner is active."""
-        wanted = await self._desk.wanted()
-        return [WantedCompany(company, last) for company, last in wanted.items()]
+        wanted = await self._desk.wanted(self._host)
+        return [WantedCompany(one.company_id, one.last_connected, one.elsewhere) for one in wanted]
 
     async def take(self, company_id: UUID) -> int | None:
         """Become the owner: the new fence, or None while a living host owns it."""
@@ -69,7 +70,8 @@ class HeardDelivery:
 class PublicStates:
     """Writes each company's state to its row, to Redis and to the metrics.
 
-    *on_connected* hears of each company whose messages can leave from now on.
+    Only the present holder of a company speaks for it; *host* is this one. *on_connected* hears
+    of each company whose messages can leave from now on.
     """
 
     def __init__(
@@ -78,9 +80,11 @@ class PublicStates:
         states: WhatsAppStates,
         metrics: Metrics,
         *,
+        host: UUID,
         on_connected: Callable[[UUID], None],
     ) -> None:
         self._on_connected = on_connected
+        self._host = host
         self._desk = desk
         self._states = states
         self._metrics = metrics
@@ -93,13 +97,17 @@ class PublicStates:
         if state.phase is Phase.CONNECTED:
             self._on_connected(company_id)
         data = {"reason": state.reason.value, **(pairing.as_json() if pairing else {})}
-        await self._desk.record_session(
+        ours = await self._desk.record_session(
             company_id,
+            self._host,
             connected=state.phase is Phase.CONNECTED,
             phone=pairing.phone if pairing else None,
             data=data,
         )
-        await self._publish(company_id, state)
+        if ours:
+            await self._publish(company_id, state)
+        else:
+            self.forget(company_id)
 
     def forget(self, company_id: UUID) -> None:
         """Another host speaks for the company from now on."""
@@ -110,8 +118,16 @@ class PublicStates:
         """Write all states again and again, so that a flushed Redis shows them soon."""
         while True:
             await asyncio.sleep(REWRITE_SECONDS)
-            for company_id, state in list(self._known.items()):
-                await self._publish(company_id, state)
+            with suppress(RetryLater):  # Without PostgreSQL nobody knows who may speak.
+                await self.rewrite()
+
+    async def rewrite(self) -> None:
+        """Write once more what this host may say. Raises RetryLater."""
+        for one in await self._desk.wanted(self._host):
+            if one.elsewhere:
+                self.forget(one.company_id)
+        for company_id, state in list(self._known.items()):
+            await self._publish(company_id, state)
 
     async def _publish(self, company_id: UUID, state: State) -> None:
         try:

@@ -84,6 +84,15 @@ class Forgotten:
     late: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A company that should have a session; *elsewhere*: another living host holds it."""
+
+    company_id: UUID
+    last_connected: datetime | None
+    elsewhere: bool
+
+
 class Ledger:
     """One verb a step; every argument that names a company scopes the whole step to it."""
 
@@ -284,16 +293,24 @@ class Desk:
         row = await self._call("desk_overview")
         return dict(_json(next(iter(row.values()))))
 
-    async def wanted(self) -> dict[UUID, datetime | None]:
-        """Companies that should have a session, and when theirs was last connected."""
-        rows = await self._rows("desk_wanted")
-        return {row["id"]: row["last_connected"] for row in rows}
+    async def wanted(self, host: UUID) -> list[Wanted]:
+        """Companies that should have a session, as *host* sees them."""
+        rows = await self._rows("desk_wanted", host)
+        return [Wanted(row["id"], row["last_connected"], row["elsewhere"]) for row in rows]
 
     async def record_session(
-        self, company_id: UUID, *, connected: bool, phone: str | None, data: Mapping[str, object]
-    ) -> None:
-        """Keep what is known of a company's WhatsApp in its row."""
-        await self._call("desk_record_session", company_id, connected, phone, _dump(data))
+        self,
+        company_id: UUID,
+        host: UUID,
+        *,
+        connected: bool,
+        phone: str | None,
+        data: Mapping[str, object],
+    ) -> bool:
+        """Keep what *host* knows of a company's WhatsApp; False while another host holds it."""
+        args = (company_id, host, connected, phone, _dump(data))
+        row = await self._call("desk_record_session", *args)
+        return bool(next(iter(row.values())))
 
 
 def ai_document(ai: AiMetadata) -> dict[str, object]:

@@ -317,7 +317,8 @@ BEGIN
   END IF;
 END $$;
 
--- What a wire may send now, oldest first; a terminal asks for its own chat alone.
+-- What a wire may send now, oldest first; a terminal asks for its own chat alone. Parts after one
+-- whose end is not known yet are left out.
 CREATE FUNCTION road_ready(p_company uuid, p_channel text, p_chat text, p_limit int) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -327,7 +328,10 @@ BEGIN
            c.phone, c.name, c.stage
       FROM outbox o JOIN customers c ON c.company_id = o.company_id AND c.id = o.customer_id
      WHERE o.company_id = p_company AND o.state = 'ready' AND o.channel = p_channel
-       AND (p_chat IS NULL OR o.chat = p_chat) ORDER BY o.id LIMIT p_limit) r);
+       AND (p_chat IS NULL OR o.chat = p_chat)
+       AND NOT EXISTS (SELECT 1 FROM outbox earlier WHERE earlier.turn_id = o.turn_id
+             AND earlier.part < o.part AND earlier.state = 'sending')
+     ORDER BY o.id LIMIT p_limit) r);
 END $$;
 
 -- The last look before a part leaves. outcome: go | stopped | gone.
@@ -489,11 +493,15 @@ BEGIN
    WHERE company_id = p_company AND host_id = p_host AND fence = p_fence;
 END $$;
 
--- What is known of a company's WhatsApp. A number that another company holds is left to it.
-CREATE FUNCTION desk_record_session(p_company uuid, p_connected boolean, p_phone text,
-                                    p_session_data jsonb) RETURNS void LANGUAGE plpgsql AS $$
+-- What is known of a company's WhatsApp; false, and nothing kept, while another living host holds
+-- the company. A number that another company holds is left to it.
+CREATE FUNCTION desk_record_session(p_company uuid, p_host uuid, p_connected boolean, p_phone text,
+                                    p_session_data jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM enter_system();
+  PERFORM FROM session_leases l JOIN hosts h ON h.id = l.host_id
+    WHERE l.company_id = p_company AND l.host_id <> p_host FOR SHARE OF l;
+  IF FOUND THEN RETURN false; END IF;
   UPDATE companies SET whatsapp_connected = p_connected,
          whatsapp_last_connected = CASE WHEN p_connected THEN now() ELSE whatsapp_last_connected END,
          whatsapp_session_data = p_session_data,
@@ -501,6 +509,7 @@ BEGIN
              SELECT 1 FROM companies o WHERE o.whatsapp_phone = p_phone AND o.id <> p_company)
            THEN whatsapp_phone ELSE p_phone END
    WHERE id = p_company;
+  RETURN true;
 END $$;
 
 -- One heartbeat; answers with everybody's. missing: we had been declared dead meanwhile.
@@ -544,15 +553,16 @@ BEGIN
   RETURN v_turns;
 END $$;
 
--- Chats that wait for a turn and have none at work, each with the id of a waiting message. p_grace: leave young ones to their lanes.
+-- Chats that wait for a turn and have none at work, each with the id of its newest waiting message.
+-- p_grace_seconds: leave younger ones to their lanes.
 CREATE FUNCTION desk_waiting(p_grace_seconds double precision, p_limit int)
 RETURNS TABLE (company_id uuid, customer_id uuid, wa_id text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
   PERFORM enter_system();
   RETURN QUERY
-    SELECT company_id, customer_id, max(wa_id)::text FROM (
-      SELECT i.company_id, i.customer_id, i.wa_id FROM inbox i
+    SELECT company_id, customer_id, (array_agg(wa_id ORDER BY id DESC NULLS LAST))[1]::text FROM (
+      SELECT i.company_id, i.customer_id, i.id, i.wa_id FROM inbox i
        WHERE i.state = 'pending'
          AND i.received_at < now() - make_interval(secs => p_grace_seconds)
          AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.company_id = i.company_id
@@ -561,7 +571,7 @@ BEGIN
                AND o.customer_id = i.customer_id AND o.state IN ('ready', 'sending')
                AND o.kind = 'reply')
       UNION ALL
-      SELECT t.company_id, t.customer_id, NULL FROM turns t
+      SELECT t.company_id, t.customer_id, NULL, NULL FROM turns t
        WHERE t.state = 'open' AND t.host_id IS NULL
          AND (t.due_at <= now() OR t.due_at IS NULL)) w
     GROUP BY company_id, customer_id LIMIT p_limit;
@@ -610,14 +620,18 @@ BEGIN
     WHERE id = ANY (p_outbox) AND NOT remembered ORDER BY id FOR UPDATE SKIP LOCKED);
 END $$;
 
--- Companies that should have a session: active, and so is their owner.
-CREATE FUNCTION desk_wanted() RETURNS TABLE (id uuid, last_connected timestamptz)
+-- Companies that should have a session: active, and so is their owner. elsewhere: another living
+-- host holds it.
+CREATE FUNCTION desk_wanted(p_host uuid)
+RETURNS TABLE (id uuid, last_connected timestamptz, elsewhere boolean)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
   PERFORM enter_system();
-  RETURN QUERY SELECT c.id, c.whatsapp_last_connected
+  RETURN QUERY SELECT c.id, c.whatsapp_last_connected, h.id IS NOT NULL
     FROM companies c JOIN users u ON u.id = c.owner_id
+    LEFT JOIN session_leases l ON l.company_id = c.id AND l.host_id <> p_host
+    LEFT JOIN hosts h ON h.id = l.host_id
     WHERE c.active AND u.status = 'active';
 END $$;
 
@@ -627,8 +641,10 @@ BEGIN
   PERFORM enter_system();
   RETURN jsonb_build_object(
     'companies', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'slug', c.slug,
-        'name', c.name, 'active', c.active AND u.status = 'active', 'paused', c.paused)
-        ORDER BY c.slug), '[]'::jsonb) FROM companies c JOIN users u ON u.id = c.owner_id),
+        'name', c.name, 'active', c.active AND u.status = 'active', 'paused', c.paused,
+        'host', h.id, 'shard', h.shard, 'reason', c.whatsapp_session_data ->> 'reason')
+        ORDER BY c.slug), '[]'::jsonb) FROM companies c JOIN users u ON u.id = c.owner_id
+        LEFT JOIN session_leases l ON l.company_id = c.id LEFT JOIN hosts h ON h.id = l.host_id),
     'pending', (SELECT count(*) FROM inbox WHERE state = 'pending'),
     'oldest_seconds', (SELECT coalesce(extract(epoch FROM now() - min(received_at)), 0)
         FROM inbox WHERE state = 'pending'),

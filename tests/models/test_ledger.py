@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from models.database import Database, connect
-from models.ledger import Claim, Desk, Ledger, Part
+from models.ledger import Claim, Desk, Ledger, Part, Wanted
 from models.values import AiMetadata, Channel, InboundMessage, Sender, Stage, Turn
 from tests.builders import admin, make_company, message, reply
 
@@ -436,6 +436,31 @@ async def test_the_sweep_finds_what_waits_and_leaves_what_is_held(
     assert await desk.waiting(grace_seconds=0) == [(company, kept.customer.id, None)]
 
 
+async def test_the_sweep_rings_with_the_newest_message_of_a_chat(
+    ledger: Ledger, desk: Desk, company: UUID
+) -> None:
+    for wa_id in ("M-older", "Z-old", "A-newest"):
+        kept = await accept(ledger, message(company, wa_id=wa_id))
+
+    assert await desk.waiting(grace_seconds=0) == [(company, kept.customer.id, "A-newest")]
+
+
+async def test_parts_behind_a_send_whose_end_is_open_are_not_offered(
+    ledger: Ledger, company: UUID
+) -> None:
+    await ledger.lease(company, HOST)
+    turn = await claimed(ledger, message(company))
+    await answered(ledger, turn, "uno", "dos")
+    first, second = await ledger.ready(company, Channel.WHATSAPP, None)
+    await send(ledger, first)
+
+    meanwhile = await ledger.ready(company, Channel.WHATSAPP, None)
+    await ledger.sent(company, first.id, "W1", confirmed=True)
+
+    assert meanwhile == []
+    assert await ledger.ready(company, Channel.WHATSAPP, None) == [second]
+
+
 async def test_history_not_yet_written_is_found_until_it_is_marked(
     ledger: Ledger, desk: Desk, company: UUID
 ) -> None:
@@ -484,5 +509,43 @@ async def test_only_active_companies_of_active_owners_want_a_session(
         orphan,
     )
 
-    assert await desk.wanted() == {company: None}
+    assert await desk.wanted(HOST) == [Wanted(company, None, elsewhere=False)]
     assert idle != company
+
+
+async def test_a_company_is_elsewhere_while_another_living_host_holds_it(
+    ledger: Ledger, desk: Desk, company: UUID
+) -> None:
+    async def elsewhere(host: UUID) -> list[bool]:
+        return [one.elsewhere for one in await desk.wanted(host)]
+
+    await desk.beat(HOST, name="a", shard=0, role="daemon")
+    before = await elsewhere(OTHER)
+    await ledger.lease(company, HOST)
+    during = (await elsewhere(HOST), await elsewhere(OTHER))
+    await desk.bury([HOST])
+
+    assert (before, during) == ([False], ([False], [True]))
+    assert await elsewhere(OTHER) == [False]
+
+
+async def test_only_the_holder_of_a_company_says_how_its_whatsapp_is(
+    ledger: Ledger, desk: Desk, company: UUID, look: Any
+) -> None:
+    async def says(host: UUID, reason: str) -> bool:
+        data = {"reason": reason}
+        connected = reason == "online"
+        return await desk.record_session(company, host, connected=connected, phone=None, data=data)
+
+    await desk.beat(HOST, name="a", shard=3, role="daemon")
+    assert await says(OTHER, "never_paired")
+    await ledger.lease(company, HOST)
+
+    assert await says(HOST, "online")
+    assert not await says(OTHER, "stopped")
+    (row,) = (await desk.overview())["companies"]
+    assert (row["reason"], row["shard"], row["host"]) == ("online", 3, str(HOST))
+    assert await look.fetchval("SELECT whatsapp_connected FROM companies")
+
+    await desk.bury([HOST])
+    assert await says(OTHER, "stopped")

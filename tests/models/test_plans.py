@@ -44,7 +44,7 @@ ROAD: dict[str, tuple[object, ...]] = {
     "desk_ready": (),
     "desk_unremembered": (1.0, 200),
     "desk_remembered": ([row(100)], [row(100)]),
-    "desk_wanted": (),
+    "desk_wanted": (H,),
 }  # fmt: skip
 
 # Called inside the others, or by a person only.
