@@ -24,7 +24,7 @@ from bot.metrics import Metrics
 from bot.road import Road, open_road
 from bot.seed import seed_emilio_born
 from bot.session_keys import WhatsAppStates
-from bot.shard import announced, hold_shard
+from bot.shard import announced, hold_shard, listen_of
 from bot.signals import stopping
 from bot.status import StatusPage
 from bot.stores import Stores, Urls, open_stores, urls_of
@@ -68,7 +68,7 @@ async def run(
                 _opened(settings, urls, _host(host_id, shard), connector)
             )
             listen = await stack.enter_async_context(daemon.served())
-            stack.enter_context(announced(settings.daemon.state_dir, listen))
+            stack.enter_context(announced(settings.daemon.state_dir, shard, listen))
             expect_long_life()
             await daemon.work(stop, listen, started_in=time.monotonic() - began)
     return 0
@@ -100,6 +100,7 @@ class Daemon:
         self._model = model
         self._page = StatusPage(
             settings,
+            shard=road.host.shard,
             desk=road.desk,
             redis=stores.redis,
             conversations=stores.conversations,
@@ -112,7 +113,7 @@ class Daemon:
     async def served(self) -> AsyncIterator[str]:
         """Health, metrics and status over HTTP; yields where."""
         async with serve(
-            self._settings.web.listen,
+            listen_of(self._settings.web.listen, self._road.host.shard),
             alive=self._watchdog.fresh,
             ready=self._page.problems,
             status=self._page.status,

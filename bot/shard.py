@@ -3,12 +3,17 @@
 import fcntl
 import json
 import os
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from models.errors import Unavailable
+from models.errors import StartupRefused, Unavailable
+
+LOOK_SECONDS = 0.2
+"""Longer than anybody needs who only looks whether a seat is taken."""
 
 
 @contextmanager
@@ -20,32 +25,81 @@ def hold_shard(state_dir: Path, shard: int) -> Iterator[UUID]:
     """
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (state_dir / f"shard-{shard}.lock").open("a+") as seat:
-        try:
-            fcntl.flock(seat, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _sit(seat.fileno()):
             raise Unavailable(
                 f"{state_dir}: a daemon with shard {shard} runs here already;"
                 " stop it, or start this one with another --shard"
-            ) from None
+            )
         yield _host_id(state_dir / f"shard-{shard}.id")
+
+
+def running_shards(state_dir: Path) -> set[int]:
+    """The numbers of the daemons of this state directory that are alive."""
+    return {_number(seat) for seat in state_dir.glob("shard-*.lock") if _is_held(seat)}
 
 
 def daemon_runs(state_dir: Path) -> bool:
     """Whether any daemon of this state directory is alive."""
-    return any(_is_held(seat) for seat in state_dir.glob("shard-*.lock"))
+    return bool(running_shards(state_dir))
+
+
+def listen_of(listen: str, shard: int) -> str:
+    """Where a shard answers: the configured port plus its number. Port 0 picks a free one."""
+    host, _, port = listen.rpartition(":")
+    number = int(port) and int(port) + shard
+    if number > 65535:
+        raise StartupRefused(
+            f"web.listen: port {port} plus shard {shard} is above 65535; choose a lower port"
+        )
+    return f"{host}:{number}"
 
 
 @contextmanager
-def announced(state_dir: Path, listen: str) -> Iterator[None]:
-    """Tell local commands where this daemon answers, in ``daemon.json``, while it runs."""
-    file = state_dir / "daemon.json"
-    temporary = file.with_suffix(".tmp")
+def announced(state_dir: Path, shard: int, listen: str) -> Iterator[None]:
+    """Tell local commands where this daemon answers, in ``shard-N.json``, while it runs."""
+    file = announcement(state_dir, shard)
+    temporary = file.with_suffix(".new")
     temporary.write_text(json.dumps({"pid": os.getpid(), "listen": listen}), encoding="utf-8")
     temporary.replace(file)
     try:
         yield
     finally:
         file.unlink(missing_ok=True)
+
+
+def announcement(state_dir: Path, shard: int) -> Path:
+    """The file that says where a shard answers; one without a daemon was left by a killed one."""
+    return state_dir / f"shard-{shard}.json"
+
+
+def announcements(state_dir: Path) -> dict[int, str]:
+    """Where each shard said that it answers; empty for a note that cannot be read."""
+    return {_number(file): _listen(file) for file in state_dir.glob("shard-*.json")}
+
+
+def _listen(file: Path) -> str:
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["listen"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _number(file: Path) -> int:
+    return int(re.sub(r"\D", "", file.stem) or 0)
+
+
+def _sit(seat: int) -> bool:
+    """Try for a moment: whoever merely looks holds the seat for an instant too."""
+    end = time.monotonic() + LOOK_SECONDS
+    while True:
+        try:
+            fcntl.flock(seat, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.01)
+        else:
+            return True
 
 
 def _host_id(file: Path) -> UUID:

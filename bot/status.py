@@ -18,6 +18,10 @@ from models.ledger import Desk
 
 STORES = ("postgres", "redis", "mongo")
 NOBODY = UUID(int=0)
+INACTIVE = (
+    "The company or its owner's account is not active, so its WhatsApp is stopped."
+    " `lyrox company set` makes a company active."
+)
 STORE_SECONDS = 0.6
 """A store that takes longer does not answer; ``lyrox status`` itself waits a second."""
 
@@ -58,6 +62,7 @@ class StatusPage:
         self,
         settings: Settings,
         *,
+        shard: int,
         desk: Desk,
         redis: RedisStore,
         conversations: Conversations,
@@ -65,6 +70,7 @@ class StatusPage:
         model: str,
     ) -> None:
         self._settings = settings
+        self._shard = shard
         self._desk = desk
         self._questions = (
             Question("PostgreSQL", desk.overview, "messages wait in the journal"),
@@ -83,6 +89,7 @@ class StatusPage:
         """What ``lyrox status --json`` prints."""
         problems, seen = await self._look()
         return {
+            "shard": self._shard,
             "ready": not problems,
             "problems": problems,
             "companies": [self._company(one) for one in seen["companies"]],
@@ -123,16 +130,23 @@ class StatusPage:
         return [problem for problem, _ in asked if problem], seen
 
     def _company(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        state = self._states().get(UUID(row["id"]), State(Reason.STOPPED))
+        """Its state by this process, or by what its holder has recorded."""
+        state = self._states().get(UUID(row["id"])) or _recorded(row)
         return {
             "slug": row["slug"],
             "name": row["name"],
             "active": row["active"],
             "paused": row["paused"],
+            "shard": row["shard"],
             "state": state.phase.value,
             "reason": state.reason.value,
-            "sentence": state.sentence("en"),
+            "sentence": state.sentence("en") if row["active"] else INACTIVE,
         }
+
+
+def _recorded(row: Mapping[str, Any]) -> State:
+    known = row["host"] is not None and row["reason"] in {reason.value for reason in Reason}
+    return State(Reason(row["reason"]) if known else Reason.STOPPED)
 
 
 def _heard(asked: asyncio.Future[Any]) -> None:

@@ -1,21 +1,66 @@
-"""How local commands find a running daemon and ask it; needs nothing but the standard library."""
+"""How local commands find running daemons and ask them; needs nothing but the standard library."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
+from bot.shard import announcement, announcements, running_shards
+
 ANSWER_SECONDS = 1.0
+AT_ONCE = 32
 
 
-def ask_daemon(state_dir: Path) -> dict[str, Any] | None:
-    """What the daemon of *state_dir* says of itself, or None where none answers."""
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One daemon of a state directory: what it says of itself, or else what is wrong with it."""
+
+    number: int
+    listen: str
+    said: dict[str, Any] | None
+    problem: str = ""
+
+
+def ask_daemons(state_dir: Path) -> list[Shard]:
+    """Ask every daemon that runs on *state_dir*, or was killed there, all at once."""
+    places, running = announcements(state_dir), running_shards(state_dir)
+    numbers = sorted(places.keys() | running)
+    if not numbers:
+        return []
+
+    def ask(number: int) -> Shard:
+        listen = places.get(number, "")
+        said = _said(number, listen)
+        wrong = "" if said else _wrong(state_dir, number, runs=number in running)
+        return Shard(number, listen, said, wrong)
+
+    with ThreadPoolExecutor(min(AT_ONCE, len(numbers))) as threads:
+        return list(threads.map(ask, numbers))
+
+
+def _wrong(state_dir: Path, number: int, *, runs: bool) -> str:
+    if runs:
+        return (
+            f"shard {number} runs but gives no answer within {ANSWER_SECONDS:g} s; it starts, it"
+            " stops, or it hangs: its log says which"
+        )
+    return (
+        f"shard {number} has ended without stopping; start it again with `lyrox run --shard"
+        f" {number}`, or delete {announcement(state_dir, number)} if it is not wanted any more"
+    )
+
+
+def _said(number: int, listen: str) -> dict[str, Any] | None:
+    """None where no daemon answers: one that is gone, or a stranger or another shard there."""
     try:
-        note = json.loads((state_dir / "daemon.json").read_text(encoding="utf-8"))
-        status = _get(note["listen"], "/status")
-    except (OSError, HTTPException, ValueError, KeyError, TypeError):
-        return None  # No daemon, one that is gone, or a stranger on its port.
-    return status if isinstance(status, dict) and "ready" in status else None
+        status = _get(listen, "/status")
+    except (OSError, HTTPException, ValueError):
+        return None
+    if not isinstance(status, dict) or "ready" not in status:
+        return None
+    return status if status.get("shard", number) == number else None
 
 
 def _get(listen: str, path: str) -> Any:

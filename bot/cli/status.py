@@ -1,36 +1,77 @@
-"""``lyrox status``: asks the running daemon and starts nothing."""
+"""``lyrox status``: asks the running daemons and starts nothing."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from bot.cli.arguments import Arguments
-from bot.cli.daemon import ask_daemon
+from bot.cli.daemon import Shard, ask_daemons
 from bot.cli.exits import Exit
 from bot.cli.output import count, duration, table
 from bot.config import find, load
 
 
 def status(arguments: Arguments) -> int:
-    """Print what the daemon says; 0 only when it answers and is ready."""
-    settings = load(find(arguments.config))
-    said = ask_daemon(settings.daemon.state_dir) or _nobody(str(settings.daemon.state_dir))
+    """Print what the daemons say; 0 only when all of them answer and are ready."""
+    state_dir = load(find(arguments.config)).daemon.state_dir
+    said = gathered(ask_daemons(state_dir), state_dir)
     print(json.dumps(said, ensure_ascii=False) if arguments.json else "\n".join(_pretty(said)))
     return Exit.DONE if said["ready"] else Exit.NOT_READY
 
 
-def _nobody(state_dir: str) -> dict[str, Any]:
-    sentence = f"no daemon answers for {state_dir}; start it with `lyrox run`"
-    return {"ready": False, "problems": [sentence], "companies": [], "handovers": []}
+def gathered(shards: Sequence[Shard], state_dir: Path) -> dict[str, Any]:
+    """One answer from all of them: each company as its holder sees it, the rest from the first."""
+    if not shards:
+        sentence = f"no daemon answers for {state_dir}; start it with `lyrox run`"
+        return {"ready": False, "problems": [sentence], "companies": [], "handovers": []}
+    answers = [shard.said for shard in shards if shard.said]
+    first = answers[0] if answers else {"handovers": []}
+    return {
+        **{key: value for key, value in first.items() if key != "shard"},
+        "ready": all(shard.said and shard.said["ready"] for shard in shards),
+        "problems": list(_problems(shards)),
+        "companies": list(_companies(shards).values()),
+        "shards": [_shard(shard) for shard in shards],
+    }
 
 
-def _pretty(said: dict[str, Any]) -> Iterator[str]:
-    yield _head(said)
+def _problems(shards: Sequence[Shard]) -> Iterator[str]:
+    for shard in shards:
+        if shard.said is None:
+            yield shard.problem
+            continue
+        whose = f"shard {shard.number}: " if len(shards) > 1 else ""
+        for problem in shard.said.get("problems", ()):
+            yield f"{whose}{problem}"
+
+
+def _companies(shards: Iterable[Shard]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for shard in shards:
+        for company in (shard.said or {}).get("companies", ()):
+            if company.get("shard") == shard.number or company["slug"] not in found:
+                found[company["slug"]] = company
+    return found
+
+
+def _shard(shard: Shard) -> dict[str, Any]:
+    said = shard.said or {"ready": False}
+    facts: dict[str, Any] = {"shard": shard.number, "listen": shard.listen}
+    facts |= {key: said[key] for key in ("ready", "uptime_seconds", "version") if key in said}
+    return facts
+
+
+def _pretty(said: Mapping[str, Any]) -> Iterator[str]:
+    shards = said.get("shards", ())
+    yield _head(said, shards)
+    if len(shards) > 1:
+        yield from map(_line, shards)
     for problem in said.get("problems", ()):
         yield f"  problem: {problem}"
     if companies := said.get("companies"):
         yield ""
-        yield table(("COMPANY", "WHATSAPP", "PAUSED", "WHY"), map(_company, companies))
+        yield _table(companies, several=len(shards) > 1)
     if backlog := said.get("backlog"):
         yield ""
         yield _backlog(backlog)
@@ -40,11 +81,13 @@ def _pretty(said: dict[str, Any]) -> Iterator[str]:
         yield table(heads, map(_handover, handovers))
 
 
-def _head(said: dict[str, Any]) -> str:
+def _head(said: Mapping[str, Any], shards: Sequence[Mapping[str, Any]]) -> str:
     parts = ["ready" if said["ready"] else "not ready"]
     if "version" in said:
         parts.append(f"LYROX {said['version']}")
-    if "uptime_seconds" in said:
+    if len(shards) > 1:
+        parts.append(count(len(shards), "shard"))
+    elif "uptime_seconds" in said:
         parts.append(f"up {duration(said['uptime_seconds'])}")
     if "llm" in said:
         parts.append(f"answers by {said['llm']}")
@@ -52,17 +95,33 @@ def _head(said: dict[str, Any]) -> str:
     return ", ".join(parts) + "".join(f"; {name}: {how}" for name, how in stores.items())
 
 
-def _company(each: dict[str, Any]) -> tuple[object, ...]:
+def _line(shard: Mapping[str, Any]) -> str:
+    parts = ["ready" if shard["ready"] else "not ready"]
+    if "uptime_seconds" in shard:
+        parts.append(f"up {duration(shard['uptime_seconds'])}")
+    if shard["listen"]:
+        parts.append(f"http://{shard['listen']}")
+    return f"  shard {shard['shard']}: {', '.join(parts)}"
+
+
+def _table(companies: Iterable[Mapping[str, Any]], *, several: bool) -> str:
+    if not several:
+        return table(("COMPANY", "WHATSAPP", "PAUSED", "WHY"), map(_company, companies))
+    rows = ((*(row := _company(one))[:3], one.get("shard"), row[3]) for one in companies)
+    return table(("COMPANY", "WHATSAPP", "PAUSED", "SHARD", "WHY"), rows)
+
+
+def _company(each: Mapping[str, Any]) -> tuple[object, ...]:
     return each["slug"], each["state"], bool(each.get("paused")), each.get("sentence")
 
 
-def _backlog(backlog: dict[str, Any]) -> str:
+def _backlog(backlog: Mapping[str, Any]) -> str:
     line = f"{count(backlog['pending'], 'message')} pending"
     if backlog["pending"] and backlog.get("oldest_seconds"):
         line += f", the oldest for {duration(backlog['oldest_seconds'])}"
     return f"{line}; {backlog.get('outbox', 0)} to be sent"
 
 
-def _handover(each: dict[str, Any]) -> tuple[object, ...]:
+def _handover(each: Mapping[str, Any]) -> tuple[object, ...]:
     keys = ("company", "customer", "name", "reason", "since", "until")
     return tuple(each.get(key) for key in keys)

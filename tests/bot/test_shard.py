@@ -1,13 +1,21 @@
 """One process a seat, and an identity that outlives it."""
 
-import json
+import fcntl
 import multiprocessing
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
-from bot.shard import announced, daemon_runs, hold_shard
-from models.errors import Unavailable
+from bot.shard import (
+    announced,
+    announcements,
+    daemon_runs,
+    hold_shard,
+    listen_of,
+    running_shards,
+)
+from models.errors import StartupRefused, Unavailable
 
 
 def test_a_shard_keeps_its_host_id(tmp_path: Path) -> None:
@@ -62,8 +70,53 @@ def test_the_seat_of_a_dead_process_is_free(tmp_path: Path) -> None:
         assert daemon_runs(tmp_path)
 
 
-def test_the_address_is_announced_while_the_daemon_runs(tmp_path: Path) -> None:
-    with announced(tmp_path, "127.0.0.1:1234"):
-        assert json.loads((tmp_path / "daemon.json").read_text())["listen"] == "127.0.0.1:1234"
+def test_each_shard_announces_its_address_while_it_runs(tmp_path: Path) -> None:
+    with announced(tmp_path, 0, "127.0.0.1:1234"), announced(tmp_path, 3, "127.0.0.1:1237"):
+        assert announcements(tmp_path) == {0: "127.0.0.1:1234", 3: "127.0.0.1:1237"}
 
-    assert not (tmp_path / "daemon.json").exists()
+    assert announcements(tmp_path) == {}
+
+
+@pytest.mark.parametrize("torn", [b"", b"[]", b'{"pid": 1}', b"\xff"])
+def test_a_torn_announcement_is_one_without_an_address(tmp_path: Path, torn: bytes) -> None:
+    (tmp_path / "shard-1.json").write_bytes(torn)
+
+    assert announcements(tmp_path) == {1: ""}
+
+
+def test_the_shards_that_run_are_known_by_number(tmp_path: Path) -> None:
+    with hold_shard(tmp_path, 0), hold_shard(tmp_path, 12):
+        assert running_shards(tmp_path) == {0, 12}
+
+    assert running_shards(tmp_path) == set()
+
+
+def test_whoever_only_looks_at_a_seat_keeps_nobody_from_it(tmp_path: Path) -> None:
+    with hold_shard(tmp_path, 0):
+        pass
+    with (tmp_path / "shard-0.lock").open("a+") as looks:
+        fcntl.flock(looks, fcntl.LOCK_SH)
+        Timer(0.05, looks.close).start()
+
+        with hold_shard(tmp_path, 0):
+            assert looks.closed
+
+
+@pytest.mark.parametrize(
+    ("listen", "shard", "place"),
+    [
+        ("127.0.0.1:8710", 0, "127.0.0.1:8710"),
+        ("127.0.0.1:8710", 3, "127.0.0.1:8713"),
+        ("[::1]:8710", 1, "[::1]:8711"),
+        ("localhost:0", 2, "localhost:0"),
+    ],
+)
+def test_shards_of_one_configuration_have_ports_of_their_own(
+    listen: str, shard: int, place: str
+) -> None:
+    assert listen_of(listen, shard) == place
+
+
+def test_a_port_that_a_shard_cannot_have_is_refused_in_one_sentence() -> None:
+    with pytest.raises(StartupRefused, match="port 65535 plus shard 1 is above 65535"):
+        listen_of("127.0.0.1:65535", 1)

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from bot.shard import announcements
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 LYROX = Path(sys.executable).with_name("lyrox")
 QUICK = {
@@ -59,11 +61,9 @@ class Home:
         """Put these sections, and no others, into the configuration."""
         self.config.write_text("\n".join(_toml(sections)) + "\n", encoding="utf-8")
 
-    @property
-    def listen(self) -> str:
-        """Where the running daemon answers."""
-        note = json.loads((self.state_dir / "daemon.json").read_text(encoding="utf-8"))
-        return str(note["listen"])
+    def listens(self, shard: int) -> str:
+        """Where a daemon answers. Raises KeyError where it does not run."""
+        return announcements(self.state_dir)[shard]
 
     async def lyrox(self, *words: object, env: Mapping[str, str] | None = None) -> Said:
         """Run one command as a process of its own."""
@@ -71,9 +71,9 @@ class Home:
             out, err = await process.communicate()
         return Said(process.returncode or 0, out.decode(), err.decode())
 
-    async def get(self, path: str) -> tuple[int, str]:
-        """Ask the daemon's listener."""
-        return await asyncio.to_thread(_get, f"http://{self.listen}{path}")
+    async def get(self, path: str, shard: int = 0) -> tuple[int, str]:
+        """Ask a daemon's listener."""
+        return await asyncio.to_thread(_get, f"http://{self.listens(shard)}{path}")
 
 
 class Daemon:

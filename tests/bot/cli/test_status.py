@@ -4,15 +4,18 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.shard import hold_shard
 from tests.bot.cli.conftest import Loopback, Lyrox, write_config
 
 READY: dict[str, Any] = {
+    "shard": 0,
     "ready": True,
     "problems": [],
     "companies": [
@@ -23,6 +26,7 @@ READY: dict[str, Any] = {
             "reason": "never_paired",
             "sentence": "This company has no WhatsApp paired yet. Pair it with `lyrox pair acme`.",
             "paused": True,
+            "shard": None,
         }
     ],
     "backlog": {"pending": 3, "oldest_seconds": 75, "outbox": 1},
@@ -50,16 +54,34 @@ def config(tmp_path: Path) -> Path:
     return write_config(tmp_path, daemon={"state_dir": "state"})
 
 
-def announce(folder: Path, listen: str) -> None:
-    (folder / "state").mkdir()
+def announce(folder: Path, listen: str, shard: int = 0) -> None:
+    (folder / "state").mkdir(exist_ok=True)
     note = json.dumps({"pid": 1, "listen": listen})
-    (folder / "state" / "daemon.json").write_text(note, encoding="utf-8")
+    (folder / "state" / f"shard-{shard}.json").write_text(note, encoding="utf-8")
 
 
-def daemon(folder: Path, loopback: Serve, said: object, *, status: int = 200) -> Loopback:
+def daemon(
+    folder: Path, loopback: Serve, said: object, *, status: int = 200, shard: int = 0
+) -> Loopback:
     server = loopback(status, json.dumps(said).encode())
-    announce(folder, server.place)
+    announce(folder, server.place, shard)
     return server
+
+
+def words(shard: int, **changes: object) -> dict[str, Any]:
+    """What a shard says of itself."""
+    return READY | {"shard": shard} | changes
+
+
+def gone() -> str:
+    """Where nobody listens any more."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def company(slug: str, holder: int | None, state: str) -> dict[str, Any]:
+    """A company, as some shard sees it."""
+    return {**READY["companies"][0], "slug": slug, "shard": holder, "state": state}
 
 
 def test_a_ready_daemon_is_shown_with_all_that_waits_for_a_person(
@@ -105,9 +127,100 @@ def test_a_daemon_that_is_not_ready_says_why(
 def test_programs_get_the_daemons_own_words(
     lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
 ) -> None:
-    daemon(tmp_path, loopback, READY)
+    server = daemon(tmp_path, loopback, READY)
 
-    assert json.loads(lyrox("status", "--json", "--config", config).out) == READY
+    said = json.loads(lyrox("status", "--json", "--config", config).out)
+
+    facts = {"ready": True, "uptime_seconds": 3725, "version": "0.1.0"}
+    assert said.pop("shards") == [{"shard": 0, "listen": server.place, **facts}]
+    assert said == {key: value for key, value in READY.items() if key != "shard"}
+
+
+def test_all_shards_are_shown_and_each_company_as_its_holder_sees_it(
+    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+) -> None:
+    seen = [company("acme", 1, "disconnected"), company("lido", 0, "connected")]
+    daemon(tmp_path, loopback, words(0, companies=seen))
+    seen = [company("acme", 1, "connected"), company("lido", 0, "qr_pending")]
+    daemon(tmp_path, loopback, words(1, companies=seen), shard=1)
+
+    said = lyrox("status", "--config", config)
+    for_programs = lyrox("status", "--json", "--config", config)
+
+    assert said.code == 0
+    assert said.out.startswith("ready, LYROX 0.1.0, 2 shards")
+    assert "  shard 1: ready, up 1 h 2 min, http://127.0.0.1:" in said.out
+    companies = said.out.partition("SHARD")[2].splitlines()
+    rows = [line.split()[:4] for line in companies[1:3]]
+    assert rows == [["acme", "connected", "yes", "1"], ["lido", "connected", "yes", "0"]]
+    assert [one["shard"] for one in json.loads(for_programs.out)["shards"]] == [0, 1]
+
+
+def test_one_shard_that_is_not_ready_is_named(
+    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+) -> None:
+    daemon(tmp_path, loopback, words(0))
+    away = words(1, ready=False, problems=["Redis does not answer"])
+    daemon(tmp_path, loopback, away, shard=1)
+
+    said = lyrox("status", "--config", config)
+
+    assert said.code == 3
+    assert "problem: shard 1: Redis does not answer" in said.out
+    assert "shard 0: Redis" not in said.out
+
+
+def test_a_killed_shard_is_named_with_what_to_do(
+    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+) -> None:
+    daemon(tmp_path, loopback, words(0))
+    announce(tmp_path, gone(), shard=1)
+
+    said = lyrox("status", "--config", config)
+
+    assert said.code == 3
+    assert (
+        "shard 1 has ended without stopping; start it again with `lyrox run --shard 1`" in said.out
+    )
+    assert "shard-1.json" in said.out
+
+
+def test_a_shard_that_has_not_announced_itself_yet_is_named(
+    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+) -> None:
+    daemon(tmp_path, loopback, words(0))
+
+    with hold_shard(tmp_path / "state", 1):
+        said = lyrox("status", "--config", config)
+
+    assert said.code == 3
+    assert "shard 1 runs but gives no answer" in said.out
+    assert lyrox("status", "--config", config).code == 0
+
+
+def test_a_shard_on_the_port_of_a_killed_one_is_not_taken_for_it(
+    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+) -> None:
+    server = daemon(tmp_path, loopback, words(0))
+    announce(tmp_path, server.place, shard=1)
+
+    said = lyrox("status", "--config", config)
+
+    assert said.code == 3
+    assert "shard 1 has ended" in said.out
+
+
+def test_many_shards_that_hang_are_not_waited_for_one_after_another(
+    lyrox: Lyrox, config: Path, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for shard in range(8):
+            announce(tmp_path, f"127.0.0.1:{silent.getsockname()[1]}", shard)
+        began = time.monotonic()
+
+        assert lyrox("status", "--config", config).code == 3
+
+    assert time.monotonic() - began < 3
 
 
 def test_without_a_daemon_it_says_so_and_starts_no_store(
@@ -140,9 +253,7 @@ def test_a_stranger_on_the_daemons_port_is_no_daemon(
 def test_a_daemon_that_died_without_a_word_is_no_daemon(
     lyrox: Lyrox, config: Path, tmp_path: Path
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        place = f"127.0.0.1:{gone.getsockname()[1]}"
-    announce(tmp_path, place)
+    announce(tmp_path, gone())
 
     assert lyrox("status", "--config", config).code == 3
 
