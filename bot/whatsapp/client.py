@@ -1,4 +1,4 @@
-"""One company's connection inside the client: its thread, its callbacks, its few calls."""
+"""One company's connection inside the client: its thread, and its few calls."""
 
 import asyncio
 import contextlib
@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
+from bot.whatsapp.callbacks import SUBSCRIBED, Callbacks, Observer
 from bot.whatsapp.gate import Gate, NotBegun
 from bot.whatsapp.identity import jid_parts
 from bot.whatsapp.library import Library
@@ -21,12 +22,11 @@ from models.errors import GiveUp
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-REGISTERED, PAIR_STATUS, CONNECTED = 0, 2, 3
-# Only what moves the state, and messages: an unknown receipt or history field would end the
-# client's event loop while it goes on acknowledging messages.
-SUBSCRIBED = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 17)
-
 _QUEUE_LIMIT = 80.0
+# Closing a connection whose other end is silent takes the client 5 s.
+_CLOSE_LIMIT = 6.0
+_END_LIMIT = 1.0
+_LOGOUT_LIMIT = 80.0
 # The client waits up to 75 s for each of the person's devices, their keys and the ack. Until its
 # call has returned a send may still leave, so it must not be judged earlier.
 _SEND_LIMIT = 240.0
@@ -35,23 +35,7 @@ _NEVER_LEFT = ("websocket not connected", "client is nil")
 _REFUSED = ("server returned error 463", "server returned error 479", "no LID found for")
 
 
-class Observer(Protocol):
-    """Who is told what happens; every call comes on a thread of the client's, and may block."""
-
-    def on_event(self, code: int, raw: bytes) -> None:
-        """An event; for a message, return only when it is kept."""
-
-    def on_code(self, _code: str, /) -> None:
-        """A pairing code to show."""
-
-    def on_login(self, _status: str, /) -> None:
-        """How a pairing ended, in the client's word."""
-
-    def on_end(self, error: str) -> None:
-        """The connection's thread has ended; nothing more will come."""
-
-
-def _heard(call: "asyncio.Future[bytes]") -> None:
+def _heard(call: "asyncio.Future[Any]") -> None:
     """Whoever asked may have left; the error is theirs no more."""
     if not call.cancelled():
         call.exception()
@@ -76,21 +60,23 @@ class Client:
         self._uuid = str(company_id).encode()
         self._session = session
         self._device_name = device_name
-        self._observer = observer
+        self._callbacks = Callbacks(library, str(company_id), observer)
         self._subscribed = bytes(subscribed)
-        self._registered = False
+        self._begun = False
         self._stopping = False
-        self._placed = threading.Event()  # The client's maps are written by now.
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
-        self._last_callback = time.monotonic()
-        self._callbacks = self._make_callbacks()
 
     async def start(self) -> None:
         """Begin to connect; returns when the client knows the company, or has given up."""
         thread = threading.Thread(target=self._live, name=f"whatsapp-{self._uuid.decode()[:8]}")
         thread.daemon = True
-        await self._gate.alone(thread.start, self._placed, limit=_REGISTER_LIMIT)
+
+        def begin() -> None:
+            self._begun = True
+            thread.start()
+
+        await self._gate.alone(begin, self._callbacks.placed, limit=_REGISTER_LIMIT)
 
     async def send(self, chat: str, text: str, secret: bytes) -> str:
         """Send *text* and return its WhatsApp id. Raises NotSent, Unconfirmed or GiveUp."""
@@ -123,17 +109,37 @@ class Client:
         if error:
             raise NotSent(error.decode(errors="replace"))
 
-    async def stop(self, *, quiet: float = 0.15, limit: float = 3.0) -> None:
-        """Disconnect, let what is on its way arrive, and end; each step is bounded."""
+    async def log_out(self) -> None:
+        """Unlink this device from the phone, which also deletes it here. Raises NotSent."""
         code = self._library.code
-        with contextlib.suppress(NotSent):
-            await self._gate.call(self._allowed(lambda: code.Disconnect(self._uuid)))
-            await self._quiet(quiet, limit)
-        await self._gate.alone(self._stop, limit=0)
+        call = self._gate.call(self._allowed(lambda: code.Logout(self._uuid)))
         try:
-            await asyncio.wait_for(self._over.wait(), limit)
+            error = await asyncio.wait_for(call, _LOGOUT_LIMIT)
+        except TimeoutError:
+            raise NotSent("WhatsApp did not answer in time") from None
+        if error:
+            raise NotSent(error.decode(errors="replace"))
+
+    async def stop(self, *, quiet: float = 0.15, longest: float = 3.0) -> None:
+        """Disconnect, let what is on its way arrive (at most *longest* s), and end."""
+        if await self._disconnect():
+            await self._quiet(quiet, longest)
+        await self._gate.alone(self._stop, limit=0)
+        if not self._begun:
+            return  # Cancelled while it waited for its turn to start.
+        try:
+            await asyncio.wait_for(self._over.wait(), _END_LIMIT)
         except TimeoutError:
             log.warning("a WhatsApp thread did not end", extra={"company": self._uuid.decode()})
+
+    async def _disconnect(self) -> bool:
+        code = self._library.code
+        call = asyncio.ensure_future(
+            self._gate.call(self._allowed(lambda: code.Disconnect(self._uuid)))
+        )
+        call.add_done_callback(_heard)
+        done, _ = await asyncio.wait({call}, timeout=_CLOSE_LIMIT)
+        return bool(done) and call.exception() is None
 
     async def _quiet(self, quiet: float, limit: float) -> None:
         """Twice *quiet* seconds without a callback: by then the client's channel is empty."""
@@ -141,7 +147,7 @@ class Client:
         left = quiet
         while left > 0:
             await asyncio.sleep(left)
-            left = min(deadline, self._last_callback + 2 * quiet) - time.monotonic()
+            left = min(deadline, self._callbacks.last + 2 * quiet) - time.monotonic()
 
     def _stop(self) -> None:
         self._stopping = True
@@ -151,7 +157,7 @@ class Client:
         """Some calls end the process when the client does not know the company."""
 
         def checked() -> Result:
-            if not self._registered or self._stopping:
+            if not self._callbacks.registered or self._stopping:
                 raise NotSent("the WhatsApp session is not connected")
             return call()
 
@@ -181,8 +187,7 @@ class Client:
         try:
             error = self._connect()
         finally:
-            self._placed.set()
-            self._observer.on_end(error)
+            self._callbacks.end(error)
             with contextlib.suppress(RuntimeError):  # The loop may be closed before us.
                 self._loop.call_soon_threadsafe(self._over.set)
 
@@ -191,7 +196,7 @@ class Client:
         device = self._device()
         error = self._library.code.Neonize(
             *(self._store(), self._uuid, b"", 0, 0, b"WARN"),
-            *(*self._callbacks, events, len(self._subscribed), device, len(device)),
+            *(*self._callbacks.as_c, events, len(self._subscribed), device, len(device)),
             *(b"", 0, None),
         )
         return str(error.decode(errors="replace")) if error else ""
@@ -205,44 +210,3 @@ class Client:
     def _device(self) -> bytes:
         props = self._library.protos.device.DeviceProps
         return bytes(props(os=self._device_name, platformType=props.CHROME).SerializeToString())
-
-    def _make_callbacks(self) -> tuple[Any, Any, Any, Any]:
-        library = self._library
-        return (
-            library.text_callback(lambda _, data: self._guarded(self._code, data)),
-            library.text_callback(lambda _, data: self._guarded(self._login, data)),
-            library.event_callback(
-                lambda _, data, size, code: self._guarded(self._event, data, size, code)
-            ),
-            library.log_callback(lambda data, size: self._guarded(self._log, data, size)),
-        )
-
-    def _guarded(self, step: Callable[..., None], *arguments: Any) -> None:
-        """Nothing may be raised into the client: it would drop the event without a word."""
-        try:
-            step(*arguments)
-        except BaseException:
-            log.exception("a WhatsApp callback failed")
-        finally:
-            self._last_callback = time.monotonic()
-
-    def _code(self, data: int) -> None:
-        self._placed.set()
-        self._observer.on_code(ctypes.string_at(data).decode())
-
-    def _login(self, data: int) -> None:
-        self._placed.set()
-        self._observer.on_login(ctypes.string_at(data).decode(errors="replace"))
-
-    def _event(self, data: int, size: int, code: int) -> None:
-        raw = ctypes.string_at(data, size) if data and size > 0 else b""
-        self._last_callback = time.monotonic()
-        if code == REGISTERED:
-            self._registered = True
-            self._placed.set()
-        self._observer.on_event(code, raw)
-
-    def _log(self, data: int, size: int) -> None:
-        entry = self._library.protos.events.LogEntry.FromString(ctypes.string_at(data, size))
-        level = logging.ERROR if entry.Level == "ERROR" else logging.WARNING
-        log.log(level, "whatsmeow: %s", entry.Message, extra={"company": self._uuid.decode()})

@@ -10,7 +10,8 @@ from typing import Protocol
 from uuid import UUID
 
 from bot.whatsapp import library, reach
-from bot.whatsapp.client import Client, Observer
+from bot.whatsapp.callbacks import Observer
+from bot.whatsapp.client import Client
 from bot.whatsapp.gate import Gate
 from bot.whatsapp.session import Connection
 

@@ -24,10 +24,12 @@ class Gate:
     """A readers-writer gate with threads of its own, never the loop's default ones.
 
     A call reads the maps when it enters and may then wait for the network for a minute; the
-    writer waits only until each running call is past its entry, never for its end.
+    writer waits only until each running call is past its entry, never for its end. There is a
+    thread for every call that the sessions of a process can have under way, so that silent
+    companies never hold up the others; threads begin only as they are needed.
     """
 
-    def __init__(self, *, workers: int = 16, entry_seconds: float = 0.1) -> None:
+    def __init__(self, *, workers: int = 512, entry_seconds: float = 0.1) -> None:
         self._entry_seconds = entry_seconds
         self._calls = ThreadPoolExecutor(workers, thread_name_prefix="whatsapp-call")
         self._turns = ThreadPoolExecutor(1, thread_name_prefix="whatsapp-turn")

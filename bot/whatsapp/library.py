@@ -11,7 +11,7 @@ import logging
 import os
 import platform
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ class Library:
     event_callback: Any
     log_callback: Any
     protos: Protos
+    kept: list[object] = field(default_factory=list)
+    """The callbacks handed to the client: it may still call one long after a stop."""
 
 
 def read_protos() -> Protos:

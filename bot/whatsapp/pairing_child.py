@@ -16,7 +16,8 @@ from pathlib import Path
 from uuid import UUID
 
 from bot.whatsapp import library, reach, session_file
-from bot.whatsapp.client import CONNECTED, PAIR_STATUS, SUBSCRIBED, Client
+from bot.whatsapp.callbacks import CONNECTED, PAIR_STATUS, SUBSCRIBED
+from bot.whatsapp.client import Client
 from bot.whatsapp.files import CompanyFiles, Pairing, holding
 from bot.whatsapp.gate import Gate
 from bot.whatsapp.settlement import SessionBooks

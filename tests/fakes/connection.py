@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
-from bot.whatsapp.client import Observer
+from bot.whatsapp.callbacks import Observer
 from bot.whatsapp.library import LibraryMissing, Protos, read_protos
 from bot.whatsapp.session import Connection
 from bot.wire import NotSent

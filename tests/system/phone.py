@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from bot.whatsapp.client import Observer
+from bot.whatsapp.callbacks import Observer
 from bot.whatsapp.events import MESSAGE
 from bot.whatsapp.library import Protos, read_protos
 from bot.whatsapp.session import Connection

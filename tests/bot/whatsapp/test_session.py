@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.whatsapp.arrivals import Arrivals
-from bot.whatsapp.client import Observer
+from bot.whatsapp.callbacks import Observer
 from bot.whatsapp.events import Horizon, MessageReader
 from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.journal import Journal
