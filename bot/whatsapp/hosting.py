@@ -18,6 +18,7 @@ from bot.whatsapp.events import Horizon, MessageReader
 from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.journal import Journal
 from bot.whatsapp.library import Protos
+from bot.whatsapp.patience import Patience
 from bot.whatsapp.reach import backoff
 from bot.whatsapp.session import Connection, Parts, Session
 from bot.whatsapp.settlement import SessionBooks
@@ -28,7 +29,6 @@ from models.errors import RetryLater, Unavailable
 
 log = logging.getLogger(__name__)
 
-_REPLACED_WAIT = 15 * 60.0
 _STEADY = 60.0
 _EMPTY_LIMIT = 5.0
 
@@ -86,6 +86,7 @@ class Host:
     on_state: Callable[[UUID, State], None]
     now: Callable[[], datetime]
     look_seconds: float
+    patience: Patience
 
 
 class LeaseLost(RetryLater):
@@ -135,20 +136,14 @@ class HostedCompany:
             began = loop.time()
             state = await self._connect_once(session)
             attempt = 0 if loop.time() - began > _STEADY else attempt + 1
-            if not state.meaning.retried:
+            pause = self._host.patience.before_next(state, max(0, attempt - 1), self._host.now())
+            if pause is None:
                 return
-            await asyncio.sleep(self._pause(state, attempt))
+            await asyncio.sleep(pause)
 
     async def _connect_once(self, session: Session) -> State:
         why = await self._host.unreachable()
         return await session.live() if why is None else self._say(State(Reason.UNREACHABLE, why))
-
-    def _pause(self, state: State, attempt: int) -> float:
-        if state.reason is Reason.REPLACED:
-            return _REPLACED_WAIT
-        if state.reason is Reason.BANNED_UNTIL and state.until is not None:
-            return max(0.0, (state.until - self._host.now()).total_seconds()) + backoff(0)
-        return backoff(attempt - 1)
 
     def _say(self, state: State) -> State:
         log.warning(state.sentence("en"), extra={"company": str(self._company.id)})
@@ -186,5 +181,6 @@ class HostedCompany:
             connection=partial(self._host.connect, self._company.id, self._files.session),
             on_state=self._host.on_state,
             now=self._host.now,
+            connect_limit=self._host.patience.connect,
         )
         return Session(self._company.id, parts)

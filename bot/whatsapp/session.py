@@ -14,14 +14,18 @@ from bot.whatsapp.events import MESSAGE
 from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.settlement import SessionBooks
 from bot.whatsapp.states import Phase, Reason, State
-from bot.whatsapp.transitions import Transitions, after_end, ends_connection
+from bot.whatsapp.transitions import (
+    Transitions,
+    after_code,
+    after_end,
+    after_waiting,
+    ends_connection,
+)
 from bot.wire import NotSent, Outgoing, OwnerHand, Settlement, Unsettled
 from models.errors import RetryLater
 from models.values import Channel
 
 log = logging.getLogger(__name__)
-
-_CONNECT_LIMIT = 60.0
 
 
 class Connection(Protocol):
@@ -44,6 +48,7 @@ class Parts:
     connection: Callable[[Observer], Connection]
     on_state: Callable[[UUID, State], None]
     now: Callable[[], datetime]
+    connect_limit: float = 60.0
 
 
 class Session:
@@ -140,7 +145,7 @@ class Session:
 
     def on_code(self, _code: str) -> None:
         """A code to scan means that the session file holds no device any more."""
-        self._tell(self._enter, State(Reason.LOGGED_OUT))
+        self._tell(self._enter, after_code())
 
     def on_login(self, _status: str) -> None:
         """Only a pairing child pairs."""
@@ -151,10 +156,10 @@ class Session:
 
     async def _until_over(self) -> State:
         try:
-            async with asyncio.timeout(_CONNECT_LIMIT):
+            async with asyncio.timeout(self._parts.connect_limit):
                 await self._until(lambda state: state.reason is Reason.ONLINE)
         except TimeoutError:
-            self._enter(State(Reason.FAULT, detail="no connection within a minute"))
+            self._enter(after_waiting(self._parts.connect_limit))
         return await self._until(ends_connection)
 
     async def _until(self, wanted: Callable[[State], bool]) -> State:

@@ -13,6 +13,7 @@ from bot.whatsapp.arrivals import Accept
 from bot.whatsapp.connector import Connector, NeonizeConnector
 from bot.whatsapp.files import CompanyFiles, Pairing, holding
 from bot.whatsapp.hosting import Delivery, Host, HostedCompany, LeaseLost, Leases, WantedCompany
+from bot.whatsapp.patience import PATIENCE, Patience
 from bot.whatsapp.recording import StateBook, StateRecorder
 from bot.whatsapp.settlement import SessionBooks
 from bot.whatsapp.states import Reason, State
@@ -39,6 +40,7 @@ class Sessions:
         connector: Connector | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         look_seconds: float = 1.0,
+        patience: Patience = PATIENCE,
     ) -> None:
         self._settings = settings
         self._leases = leases
@@ -47,6 +49,7 @@ class Sessions:
         self._connector = connector
         self._now = now
         self._look_seconds = look_seconds
+        self._patience = patience
         self._books = SessionBooks()
         self._hosted: dict[UUID, asyncio.Task[None]] = {}
         self._traces: dict[UUID, tuple[tuple[int, ...], dict[str, str] | None]] = {}
@@ -179,6 +182,7 @@ class Sessions:
             on_state=self._recorder.say,
             now=self._now,
             look_seconds=self._look_seconds,
+            patience=self._patience,
         )
 
     def _files(self, company_id: UUID) -> CompanyFiles:

@@ -6,7 +6,7 @@ from bot.whatsapp.library import Protos
 from bot.whatsapp.pairing import failure_sentence
 from bot.whatsapp.pairing_child import STATUS
 from bot.whatsapp.states import MEANINGS, Phase, Reason, State
-from bot.whatsapp.transitions import Transitions, after_end, ends_connection
+from bot.whatsapp.transitions import TABLE, Seen, Transitions, after_end, ends_connection
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -89,7 +89,7 @@ def test_a_ban_knows_its_end(protos: Protos) -> None:
     [
         ("LOGGED_OUT", 1, Reason.LOGGED_OUT),
         ("LOGGED_OUT", 20, Reason.OFFLINE_LONG),
-        ("MAIN_DEVICE_GONE", 1, Reason.LOGGED_OUT),
+        ("MAIN_DEVICE_GONE", 20, Reason.LOCKED),
         ("UNKNOWN_LOGOUT", 1, Reason.BANNED),
     ],
 )
@@ -106,12 +106,27 @@ def test_a_failure_the_client_cannot_name_is_a_fault_with_its_detail(protos: Pro
 
     assert state is not None
     assert state.reason is Reason.FAULT
-    assert "bad" in state.sentence("en")
+    assert "login refused: GENERIC bad" in state.sentence("en")
 
 
 def test_the_end_of_the_thread_is_told_apart_from_no_network() -> None:
     assert after_end("failed to dial whatsapp web websocket").reason is Reason.UNREACHABLE
     assert after_end("proto: required field not set").reason is Reason.FAULT
+
+
+def test_a_ban_that_the_client_cannot_read_is_still_a_ban_of_unknown_length() -> None:
+    state = after_end("proto: required field neonize.TemporaryBan.Code not set")
+
+    assert state == State(Reason.BANNED_UNTIL)
+    assert "required field" not in state.sentence("en")
+
+
+def test_each_cause_stands_in_one_row_and_no_row_is_without_one() -> None:
+    causes = [cause for seen, row in TABLE.items() for cause in row.causes]
+
+    assert len(causes) == len(set(causes))
+    assert set(TABLE) == set(Seen)
+    assert [seen for seen, row in TABLE.items() if not row.causes] == [Seen.UNREADABLE]
 
 
 def test_only_a_state_the_client_recovers_from_keeps_the_connection() -> None:

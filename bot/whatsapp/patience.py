@@ -1,0 +1,45 @@
+"""How long a host waits before it tries a company's WhatsApp again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.whatsapp.reach import backoff
+from bot.whatsapp.states import State, WayOut
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """All in seconds: short enough to come back soon, long enough not to make a ban worse.
+
+    ``connect`` is how long a start may take until its login. A back-off grows from ``first`` to
+    ``longest``. ``rare`` lies between single tries where somebody else holds the session,
+    ``ban`` is the least after a suspension, and ``endless_ban`` after one without a known end.
+    """
+
+    connect: float = 60.0
+    first: float = 2.0
+    longest: float = 300.0
+    rare: float = 900.0
+    ban: float = 60.0
+    endless_ban: float = 3600.0
+
+    def before_next(self, state: State, attempt: int, now: datetime) -> float | None:
+        """The pause before try *attempt* (from 0), or None where somebody must act first."""
+        match state.meaning.way_out:
+            case WayOut.OWNER_PAIRS | WayOut.OPERATOR_ACTS:
+                return None
+            case WayOut.NOW_AND_THEN:
+                return self.rare
+            case WayOut.WHEN_OVER:
+                return self._ban(state.until, now) + backoff(0, first=self.first)
+            case _:
+                return backoff(attempt, first=self.first, longest=self.longest)
+
+    def _ban(self, until: datetime | None, now: datetime) -> float:
+        if until is None:
+            return self.endless_ban
+        return max(self.ban, (until - now).total_seconds())
+
+
+PATIENCE = Patience()
+"""What the daemon uses."""
