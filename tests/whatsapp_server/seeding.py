@@ -12,7 +12,8 @@ from pathlib import Path
 from uuid import UUID
 
 from bot.whatsapp import library
-from bot.whatsapp.client import CONNECTED, Client
+from bot.whatsapp.callbacks import CONNECTED
+from bot.whatsapp.client import Client
 from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.gate import Gate
 
