@@ -12,6 +12,7 @@ from aiohttp import web
 from cryptography.exceptions import InvalidTag
 
 from tests.whatsapp_server.answers import bundle_of, who_has_what
+from tests.whatsapp_server.faults import Faults
 from tests.whatsapp_server.nodes import SERVER, Jid, Node, Value, decode, encode
 from tests.whatsapp_server.noise import PROLOGUE, Ciphers, Handshake
 from tests.whatsapp_server.people import Device, Owner, Scan
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LINGER = 0.3  # Closing at once would race the client's handling of the last stanza.
 _REFS = 6
 
 
@@ -82,8 +82,12 @@ class Connection:
         """Say a last word, let it be handled, and hang up."""
         for stanza in stanzas:
             await self.send(stanza)
-        await asyncio.sleep(_LINGER)
+        await asyncio.sleep(self._faults.linger)
         await self._socket.close()
+
+    @property
+    def _faults(self) -> Faults:
+        return self.owner.faults if self.owner is not None else Faults()
 
     async def _frames(self) -> AsyncIterator[bytes]:
         """Each frame has its length before it, and may come in pieces or together with others."""
@@ -146,10 +150,13 @@ class Connection:
         if owner is None or device not in owner.devices:
             await self.end(Node("failure", {"reason": "401", "location": "lla"}))
             return
-        if (failure := self._server.refuses_logins) is not None:
-            await self.end(failure)
-            return
         self.owner, self.number = owner, device
+        owner.logins += 1
+        if owner.faults.silent:
+            return
+        if (refusal := owner.faults.refuses) is not None:
+            await self.end(refusal)
+            return
         self._server.online[owner.number] = self
         now = str(int(time.time()))
         await self.send(
@@ -159,6 +166,10 @@ class Connection:
     async def _take(self, node: Node) -> None:
         if self._server.remembers:
             self._server.seen.append(node)
+        if self._faults.silent:
+            return
+        if (delay := self._faults.delay) > 0:
+            await asyncio.sleep(delay)
         waiting = self._waiting.get(node.get("id"))
         if node.tag == "iq" and waiting is not None and not waiting.done():
             waiting.set_result(node)
@@ -166,6 +177,8 @@ class Connection:
             await self._answer(node)
         elif node.tag == "message":
             await self._route(node)
+        elif node.tag in ("receipt", "ack") and self.owner and not self._faults.loses_receipts:
+            self.owner.unreceipted.pop(node.get("id"), None)
 
     async def _answer(self, node: Node) -> None:
         table: dict[str, Callable[[Node], Node | None]] = {
@@ -189,10 +202,11 @@ class Connection:
         owner = self.owner
         if owner is None:
             return
-        count = str(len(owner.queue))
+        queue = [*owner.unreceipted.values(), *owner.queue]
+        owner.unreceipted, owner.queue = {node.get("id"): node for node in queue}, []
+        count = str(len(queue))
         preview = {"count": count, "message": count, "notification": "0", "receipt": "0"}
         await self.send(Node("ib", {"from": SERVER}, [Node("offline_preview", preview)]))
-        queue, owner.queue = owner.queue, []
         for number, node in enumerate(queue):
             await self.send(Node(node.tag, {**node.attrs, "offline": str(number)}, node.content))
         await self.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": count})]))
@@ -224,10 +238,13 @@ class Connection:
         sender = self.owner.lid_jid(self.number)
         for copy in node.child("participants").children:
             to = copy.attrs["jid"]
-            customer = self._server.customer(to) if isinstance(to, Jid) else None
-            if customer is not None:
+            if not isinstance(to, Jid):
+                continue
+            if (customer := self._server.customer(to)) is not None:
                 customer.receive(node, sender, copy.child("enc"))
-        if self._server.withholds_acks:
+            elif self._server.remembers and to.user in (self.owner.number, self.owner.lid):
+                self.owner.receive(to.device, node, sender, copy.child("enc"))
+        if self._faults.withholds_acks:
             return
         now = str(int(time.time()))
         attrs = {"class": "message", "id": node.get("id"), "from": node.attrs["to"], "t": now}

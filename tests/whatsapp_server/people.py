@@ -5,12 +5,15 @@ import base64
 import hmac
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.whatsapp_server.envelopes import Envelope, envelope
+from tests.whatsapp_server.faults import Faults
 from tests.whatsapp_server.keys import KeyPair
-from tests.whatsapp_server.nodes import Jid, Node
+from tests.whatsapp_server.nodes import Jid, Node, Value
 from tests.whatsapp_server.protos import Protos
 from tests.whatsapp_server.ratchet import Bundle, Party
 
@@ -57,8 +60,13 @@ class Owner:
         self.number = number
         self.lid = lid
         self.phone = Party()
+        self.others: dict[int, Party] = {}
+        self.copies: list[tuple[int, str, bytes]] = []
         self.devices: dict[int, Device] = {}
         self.queue: list[Node] = []
+        self.unreceipted: dict[str, Node] = {}
+        self.faults = Faults()
+        self.logins = 0
 
     def jid(self, device: int = 0) -> Jid:
         """The phone-number address of the phone or of a linked device."""
@@ -68,20 +76,54 @@ class Owner:
         """The hidden address of the phone or of a linked device."""
         return Jid(self.lid, "lid", device)
 
+    @property
+    def client(self) -> tuple[int, Device]:
+        """The device that runs the real client (here one)."""
+        return next(iter(self.devices.items()))
+
+    def link(self, device: int) -> Party:
+        """One more linked device of the owner's, which is no client of ours."""
+        return self.others.setdefault(device, Party())
+
+    def party(self, device: int) -> Party:
+        """The keys of the phone or of a linked device that is none of ours."""
+        return self.others[device] if device else self.phone
+
     def types(self, customer: "Customer", text: str, *, wa_id: str, protos: Protos) -> Node:
         """The copy that a linked device gets of what is typed on the phone."""
-        number, device = next(iter(self.devices.items()))
-        peer = str(self.lid_jid(number))
-        bundle = device.bundle() if peer not in self.phone.sessions else None
-        message = protos.e2e.Message()
-        message.deviceSentMessage.destinationJID = str(customer.lid_jid)
-        message.deviceSentMessage.message.conversation = text
-        kind, sealed = self.phone.encrypt(peer, message.SerializeToString(), bundle)
-        attrs: dict[str, str | Jid] = {"from": self.lid_jid(), "recipient": customer.lid_jid}
-        attrs |= {"id": wa_id, "type": "text", "t": str(int(time.time())), "addressing_mode": "lid"}
-        if customer.jid is not None:
-            attrs["peer_recipient_pn"] = customer.jid
-        return Node("message", attrs, [Node("enc", {"v": "2", "type": kind}, sealed)])
+        return self.says(customer, protos.e2e.Message(conversation=text), wa_id=wa_id)
+
+    def says(
+        self,
+        customer: "Customer | None",
+        message: Any,
+        *,
+        wa_id: str,
+        device: int = 0,
+        at: float | None = None,
+    ) -> Node:
+        """The copy of any message from the phone or another device, to nobody: to oneself."""
+        to = _Recipient.of(self, customer)
+        copy = type(message)()
+        copy.deviceSentMessage.destinationJID = str(to.chat)
+        copy.deviceSentMessage.message.CopyFrom(message)
+        says = envelope(message)
+        times: dict[str, Value] = {"id": wa_id, "t": str(int(at or time.time()))}
+        attrs = {"from": to.own(device), "recipient": to.chat, **says.attrs, **times, **to.attrs}
+        return Node("message", attrs, [self.seal(device, copy, says), *says.more])
+
+    def seal(self, device: int, message: Any, says: Envelope) -> Node:
+        """A message for the client from another of the owner's devices."""
+        number, client = self.client
+        return seal(self.party(device), str(self.lid_jid(number)), client, message, says)
+
+    def receive(self, device: int, node: Node, sender: Jid, enc: Node) -> None:
+        """What the client sent to somebody, as another of the owner's devices sees it."""
+        try:
+            plain = self.party(device).decrypt(str(sender), enc.get("type"), enc.data)
+        except ValueError:
+            return
+        self.copies.append((device, node.get("id"), plain))
 
     def identity_for(self, scan: Scan, number: int, protos: Protos) -> bytes:
         """The signed identity of a new device, sealed with the secret of the code."""
@@ -122,7 +164,7 @@ class Customer:
         self.inbox: asyncio.Queue[Received] = asyncio.Queue()
         self.unreadable: list[str] = []
         self._protos = protos
-        self._addressed_by = addressed_by
+        self.addressed_by = addressed_by
 
     @property
     def lid_jid(self) -> Jid:
@@ -141,13 +183,15 @@ class Customer:
 
     def send(self, owner: Owner, message: Any, *, wa_id: str, at: float | None = None) -> Node:
         """The stanza that carries any message."""
-        number, device = next(iter(owner.devices.items()))
-        peer = str(owner.lid_jid(number))
-        bundle = device.bundle() if peer not in self.party.sessions else None
-        kind, sealed = self.party.encrypt(peer, message.SerializeToString(), bundle)
-        attrs = {"id": wa_id, "type": "text", "t": str(int(at or time.time())), "notify": self.name}
-        body = Node("enc", {"v": "2", "type": kind}, sealed)
-        return Node("message", attrs | self._addresses(), [body])
+        says = envelope(message)
+        attrs = {"id": wa_id, "t": str(int(at or time.time())), "notify": self.name}
+        content = [self.seal(owner, message, says), *says.more]
+        return Node("message", {**says.attrs, **attrs, **self.addresses()}, content)
+
+    def seal(self, owner: Owner, message: Any, says: Envelope) -> Node:
+        """A message for the owner's client alone."""
+        number, client = owner.client
+        return seal(self.party, str(owner.lid_jid(number)), client, message, says)
 
     def receive(self, node: Node, sender: Jid, enc: Node) -> None:
         """Read what an owner's device sent."""
@@ -162,8 +206,37 @@ class Customer:
         if isinstance(chat, Jid):
             self.inbox.put_nowait(Received(node.get("id"), text, message, chat, sender))
 
-    def _addresses(self) -> dict[str, str | Jid]:
-        if self._addressed_by == "number" and self.jid is not None:
+    def addresses(self) -> dict[str, Value]:
+        """From whom a stanza is, by the number or by the hidden address."""
+        if self.addressed_by == "number" and self.jid is not None:
             return {"from": self.jid, "sender_lid": self.lid_jid, "addressing_mode": "pn"}
-        known: dict[str, str | Jid] = {"from": self.lid_jid, "addressing_mode": "lid"}
+        known: dict[str, Value] = {"from": self.lid_jid, "addressing_mode": "lid"}
         return known | ({"sender_pn": self.jid} if self.jid is not None else {})
+
+
+def seal(party: Party, peer: str, device: Device, message: Any, says: Envelope) -> Node:
+    """The ``enc`` node for a device; the first one to it begins a session with its keys."""
+    bundle = device.bundle() if peer not in party.sessions else None
+    kind, sealed = party.encrypt(peer, message.SerializeToString(), bundle)
+    return Node("enc", {"v": "2", "type": kind, **says.enc}, sealed)
+
+
+@dataclass(frozen=True)
+class _Recipient:
+    """Whom an own message went to, and by which of two addresses."""
+
+    chat: Jid
+    attrs: dict[str, Value]
+    own: Callable[[int], Jid]
+
+    @classmethod
+    def of(cls, owner: Owner, customer: Customer | None) -> "_Recipient":
+        if customer is None:
+            return cls(owner.lid_jid(), {"addressing_mode": "lid"}, owner.lid_jid)
+        if customer.addressed_by == "number" and customer.jid is not None:
+            other: dict[str, Value] = {"peer_recipient_lid": customer.lid_jid}
+            return cls(customer.jid, other | {"addressing_mode": "pn"}, owner.jid)
+        known: dict[str, Value] = {"addressing_mode": "lid"}
+        if customer.jid is not None:
+            known["peer_recipient_pn"] = customer.jid
+        return cls(customer.lid_jid, known, owner.lid_jid)

@@ -18,6 +18,11 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._tunnels: set[asyncio.Task[None]] = set()
         self.opened: list[str] = []
+        self.cuts = False  # A tunnel is promised, and then cut.
+
+    def twin(self) -> "Proxy":
+        """Another way to the same server."""
+        return Proxy(self._target, self._before)
 
     @property
     def url(self) -> str:
@@ -58,6 +63,9 @@ class Proxy:
         self._before(writer.get_extra_info("peername")[1])
         there = await asyncio.open_connection(*self._target)
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        if self.cuts:
+            there[1].close()
+            return
         try:
             await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer))
         finally:

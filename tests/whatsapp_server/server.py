@@ -10,6 +10,7 @@ from aiohttp import web
 
 from tests.whatsapp_server.certificates import make_certificates
 from tests.whatsapp_server.connection import Connection
+from tests.whatsapp_server.faults import conflict
 from tests.whatsapp_server.nodes import Jid, Node
 from tests.whatsapp_server.noise import Authority
 from tests.whatsapp_server.patch import Patched
@@ -34,8 +35,6 @@ class WhatsAppServer:
         self.seen: list[Node] = []
         self.remembers = True  # A long run would keep every stanza.
         self.logged_in = asyncio.Event()  # Set whenever one more client takes messages.
-        self.withholds_acks = False
-        self.refuses_logins: Node | None = None
         self.refuses_clients: Node | None = None
         self.environment: dict[str, str] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -84,6 +83,8 @@ class WhatsAppServer:
     def forget(self, owner: Owner) -> None:
         """No device is linked any more, and nobody keeps a session with one."""
         owner.devices.clear()
+        owner.queue.clear()
+        owner.unreceipted.clear()
         for party in (owner.phone, *(customer.party for customer in self.customers)):
             for peer in [one for one in party.sessions if one.startswith(owner.lid)]:
                 del party.sessions[peer]
@@ -92,8 +93,7 @@ class WhatsAppServer:
         """The owner removes the linked device on the phone."""
         connection = self.online[owner.number]
         self.forget(owner)
-        conflict = Node("conflict", {"type": "device_removed"})
-        await connection.end(Node("stream:error", {"code": "401"}, [conflict]))
+        await connection.end(conflict("device_removed", "401"))
 
     async def deliver(self, owner: Owner, node: Node) -> None:
         """To the owner's client now, or when it comes back."""
@@ -101,6 +101,7 @@ class WhatsAppServer:
         if connection is None or not connection.active:
             owner.queue.append(node)
         else:
+            owner.unreceipted[node.get("id")] = node
             await connection.send(node)
 
     def customer(self, jid: Jid) -> Customer | None:
@@ -112,14 +113,28 @@ class WhatsAppServer:
         customer = self.customer(jid)
         if customer is not None:
             return customer.party
-        return next(
-            one.phone for one in self.owners.values() if jid.bare() in (one.jid(), one.lid_jid())
-        )
+        return self._owner_of(jid).party(jid.device)
+
+    def devices_of(self, jid: Jid) -> list[int]:
+        """The numbers of somebody's devices; the phone is 0."""
+        if self.customer(jid) is not None:
+            return [0]
+        owner = self._owner_of(jid)
+        return [0, *owner.devices, *owner.others]
 
     def lid_of(self, jid: Jid) -> Jid:
         """The hidden address of a number."""
         customer = self.customer(jid)
         return customer.lid_jid if customer else self.owners[jid.user].lid_jid()
+
+    def reveal(self, customer: Customer, number: str) -> None:
+        """A customer who was known by the hidden address alone shows the number."""
+        customer.number = number
+        self._addresses[Jid(number, "s.whatsapp.net")] = customer
+
+    def _owner_of(self, jid: Jid) -> Owner:
+        known = self.owners.values()
+        return next(one for one in known if jid.bare() in (one.jid(), one.lid_jid()))
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Let something run on its own until the server closes."""

@@ -12,6 +12,7 @@ import pytest
 from bot.config import Daemon, Settings
 from bot.whatsapp.pairing import pair
 from tests.bot.whatsapp.conftest import open_server
+from tests.whatsapp_server.faults import Faults
 from tests.whatsapp_server.hosted import Hosted, hosting
 from tests.whatsapp_server.nodes import Node
 from tests.whatsapp_server.people import Customer, Owner
@@ -76,8 +77,7 @@ async def paired(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town
 @pytest.fixture
 async def town(paired: Town) -> Town:
     """The town with a paired phone and everything in order."""
-    paired.server.withholds_acks = False
-    paired.server.refuses_logins = None
+    paired.owner.faults = Faults()
     paired.server.seen.clear()
     paired.ana.inbox = asyncio.Queue()
     await paired.pair()
@@ -148,7 +148,7 @@ async def test_a_kill_while_whatsapp_has_not_answered_is_settled_as_sent(town: T
         await town.write("hola", "3AFF01")
         await hosted.until(event="message")
         before = (await hosted.do("hash", chat=CHAT))["value"]
-        town.server.withholds_acks = True
+        town.owner.faults.withholds_acks = True
         await hosted.tell("send", chat=CHAT, text="¿llegó?", secret=secret)
         received = await asyncio.wait_for(town.ana.inbox.get(), 10)
         hosted.process.kill()
@@ -260,7 +260,7 @@ async def test_what_the_server_says_becomes_a_state(town: Town, stanza: Node, re
 async def test_a_refused_login_becomes_a_state_with_a_next_step(
     town: Town, attrs: dict[str, str], reason: str
 ) -> None:
-    town.server.refuses_logins = Node("failure", attrs)
+    town.owner.faults.refuses = Node("failure", attrs)
     async with hosting(town.state_dir, town.company, environment=town.server.environment) as hosted:
         state = await hosted.until(event="state", reason=reason)
 

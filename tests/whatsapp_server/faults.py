@@ -1,0 +1,53 @@
+"""What the server does wrong to one owner's clients, and the stanzas with which it refuses them.
+
+Facts: a login is refused with a ``failure`` whose ``reason`` is a number, a session is ended with
+a ``stream:error``; the server hangs up after either. What it was not told of by a receipt it
+delivers again after the next login.
+"""
+
+from dataclasses import dataclass
+
+from tests.whatsapp_server.nodes import Jid, Node
+
+
+@dataclass
+class Faults:
+    """Switched by a test; each counts from the next stanza on.
+
+    ``refuses`` is said instead of letting a client log in. ``silent`` keeps the line and answers
+    nothing, pings neither. ``delay`` seconds lie before each answer. ``linger`` is the time between
+    a last word and the hang-up: a client that gets both at once may take them in any order.
+    """
+
+    refuses: Node | None = None
+    silent: bool = False
+    delay: float = 0.0
+    withholds_acks: bool = False
+    loses_receipts: bool = False
+    linger: float = 0.3
+
+
+def failure(reason: int, **attrs: str) -> Node:
+    """A refused login."""
+    return Node("failure", {"reason": str(reason), "location": "lla", **attrs})
+
+
+def suspension(code: int, seconds: int) -> Node:
+    """A refused login of an account that is banned for a while."""
+    return failure(402, code=str(code), expire=str(seconds))
+
+
+def stream_error(code: int | str, *content: Node) -> Node:
+    """The end of a session."""
+    return Node("stream:error", {"code": str(code)}, content or None)
+
+
+def conflict(kind: str, code: str = "") -> Node:
+    """The end of a session that another one replaced, or whose device was removed."""
+    return stream_error(code, Node("conflict", {"type": kind}))
+
+
+def receipt(kind: str, sender: Jid, wa_id: str, at: int) -> Node:
+    """Tells the client what became of a message it sent."""
+    attrs: dict[str, str | Jid] = {"from": sender, "id": wa_id, "type": kind, "t": str(at)}
+    return Node("receipt", attrs)
