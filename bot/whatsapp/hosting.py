@@ -13,7 +13,7 @@ from uuid import UUID
 
 from bot.config import WhatsApp
 from bot.whatsapp.arrivals import Accept, Arrivals
-from bot.whatsapp.client import Observer
+from bot.whatsapp.callbacks import Observer
 from bot.whatsapp.events import Horizon, MessageReader
 from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.journal import Journal
@@ -87,6 +87,7 @@ class Host:
     now: Callable[[], datetime]
     look_seconds: float
     patience: Patience
+    journals: set[Journal]
 
 
 class LeaseLost(RetryLater):
@@ -104,10 +105,12 @@ class HostedCompany:
     async def run(self, fence: int) -> None:
         """Returns when nothing is left to retry. Raises LeaseLost."""
         journal = Journal(self._files.journal)
+        self._host.journals.add(journal)
         try:
             arrivals = self._arrivals(journal)
             await self._serve(self._session(arrivals), arrivals, fence)
         finally:
+            self._host.journals.discard(journal)
             journal.close()
 
     async def _serve(self, session: Session, arrivals: Arrivals, fence: int) -> None:

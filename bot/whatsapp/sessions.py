@@ -13,6 +13,7 @@ from bot.whatsapp.arrivals import Accept
 from bot.whatsapp.connector import Connector, NeonizeConnector
 from bot.whatsapp.files import CompanyFiles, Pairing, holding
 from bot.whatsapp.hosting import Delivery, Host, HostedCompany, LeaseLost, Leases, WantedCompany
+from bot.whatsapp.journal import Journal
 from bot.whatsapp.patience import PATIENCE, Patience
 from bot.whatsapp.recording import StateBook, StateRecorder
 from bot.whatsapp.settlement import SessionBooks
@@ -51,6 +52,7 @@ class Sessions:
         self._look_seconds = look_seconds
         self._patience = patience
         self._books = SessionBooks()
+        self._journals: set[Journal] = set()
         self._hosted: dict[UUID, asyncio.Task[None]] = {}
         self._traces: dict[UUID, tuple[tuple[int, ...], dict[str, str] | None]] = {}
         self._resting: dict[UUID, Pairing | None] = {}
@@ -60,6 +62,10 @@ class Sessions:
     def states(self) -> Mapping[UUID, State]:
         """The newest state of each company seen so far."""
         return self._recorder.known()
+
+    def unstored(self) -> int:
+        """How many messages of the companies hosted here wait on the disk for intake."""
+        return sum(journal.waiting for journal in self._journals)
 
     async def run(self) -> None:
         """Until cancelled; then everything ends cleanly within ten seconds."""
@@ -183,6 +189,7 @@ class Sessions:
             now=self._now,
             look_seconds=self._look_seconds,
             patience=self._patience,
+            journals=self._journals,
         )
 
     def _files(self, company_id: UUID) -> CompanyFiles:

@@ -440,6 +440,9 @@ async def test_messages_wait_for_intake_in_order_and_none_is_lost_by_a_restart(
             await asyncio.to_thread(on_event, 17, make_event(f"antes {i}", ID=f"A{i}"))
         await asyncio.sleep(0.2)
         assert desk.messages == []
+        assert machine.sessions is not None
+        assert machine.sessions.unstored() == 3
+    assert machine.sessions.unstored() == 0  # They wait for whoever hosts the company next.
     desk.down = False
 
     async with machine.running() as desk:
