@@ -30,20 +30,17 @@ import os
 import resource
 import sys
 import time
-from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from bot.whatsapp.files import CompanyFiles, Pairing
 from tests.whatsapp_server.library import client_library
 from tests.whatsapp_server.load import Crowd, order_of
+from tests.whatsapp_server.nursery import seed
 from tests.whatsapp_server.people import Owner
 from tests.whatsapp_server.server import WhatsAppServer
 
-_SEEDING = Path(__file__).with_name("seeding.py")
 _FIRST_NUMBER = 5215500000000
 _FIRST_LID = 700000000000000
 
@@ -75,29 +72,9 @@ class Program:
             say(event="answer", id=number, error=f"{type(error).__name__}: {error}")
 
     async def _seed(self, command: Words) -> object:
-        companies = [str(UUID(company)) for company in command["companies"]]
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", str(_SEEDING), command["state_dir"], *companies),
-            stdout=PIPE,
-            env=os.environ | self._server.environment,
-        )
-        if child.stdout is None:
-            raise RuntimeError("the seeding process has no output")
-        async for line in child.stdout:
-            await self._follow(Path(command["state_dir"]), json.loads(line))
-        await child.wait()
-        return {company: _owner_words(self._owners[company]) for company in companies}
-
-    async def _follow(self, state_dir: Path, said: dict[str, str]) -> None:
-        company = said["company"]
-        if said["event"] == "code":
-            self._server.spawn(self._server.scan(self._new_owner(company), said["code"]))
-        elif said["event"] == "failed":
-            raise RuntimeError(f"{company} was not paired: {said['error']}")
-        else:
-            words = _owner_words(self._owners[company])
-            note = Pairing(words["jid"], words["lid"], "android", datetime.now(UTC))
-            CompanyFiles(state_dir, UUID(company)).write_note(note)
+        owners = {UUID(company): self._new_owner(company) for company in command["companies"]}
+        await seed(self._server, Path(command["state_dir"]), owners)
+        return {str(company): _owner_words(owner) for company, owner in owners.items()}
 
     def _new_owner(self, company: str) -> Owner:
         place = len(self._server.owners)
@@ -139,7 +116,7 @@ class Program:
 
 
 def _owner_words(owner: Owner) -> dict[str, str]:
-    device = max(owner.devices, default=0)
+    device, _ = owner.client
     return {
         "number": owner.number,
         "lid": str(owner.lid_jid(device)),

@@ -31,7 +31,7 @@ def bundle_of(server: "WhatsAppServer", jid: Jid) -> Node:
 
 
 def who_has_what(server: "WhatsAppServer", node: Node) -> Node:
-    """Which devices and which hidden address somebody has; here everybody has one phone."""
+    """Which devices and which hidden address somebody has; here customers have a phone alone."""
     asked = node.child("usync", "list").children
     users = [_user(server, one.attrs["jid"]) for one in asked if "jid" in one.attrs]
     attrs = {"sid": node.child("usync").get("sid"), "mode": "query", "last": "true"}
@@ -41,7 +41,8 @@ def who_has_what(server: "WhatsAppServer", node: Node) -> Node:
 def _user(server: "WhatsAppServer", jid: str | Jid) -> Node:
     if not isinstance(jid, Jid):
         raise TypeError(f"{jid} is no address")
-    devices = Node("device-list", content=[Node("device", {"id": "0"})])
+    known = [Node("device", {"id": str(number)}) for number in server.devices_of(jid)]
+    devices = Node("device-list", content=known)
     content = [Node("devices", content=[devices])]
     if jid.server != "lid":
         content.append(Node("lid", {"val": server.lid_of(jid)}))

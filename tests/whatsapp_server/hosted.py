@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -27,11 +27,18 @@ class Hosted:
         self, *, seconds: float = 15.0, after: int = 0, **words: object
     ) -> dict[str, Any]:
         """The first line from *after* on that holds these words."""
+        return await self.first(lambda line: words.items() <= line.items(), seconds, after)
+
+    async def first(
+        self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 15.0, after: int = 0
+    ) -> dict[str, Any]:
+        """The first line from *after* on that is *wanted*."""
         async with asyncio.timeout(seconds):
             while True:
-                for line in self.said[after:]:
-                    if words.items() <= line.items():
-                        return line
+                while after < len(self.said):
+                    after += 1
+                    if wanted(self.said[after - 1]):
+                        return self.said[after - 1]
                 self._new.clear()
                 await self._new.wait()
 

@@ -1,0 +1,81 @@
+"""An owner, a customer and the bare client between them, for tests of what is on the wire."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from bot.whatsapp.events import Horizon, Ignored, MessageReader
+from bot.whatsapp.library import read_protos
+from models.values import InboundMessage
+from tests.bot.whatsapp.conftest import open_server
+from tests.whatsapp_server.bare import CONNECTED, MESSAGE, BareClient, bare_client
+from tests.whatsapp_server.contents import Words
+from tests.whatsapp_server.nodes import Node
+from tests.whatsapp_server.nursery import seed
+from tests.whatsapp_server.people import Customer
+from tests.whatsapp_server.server import WhatsAppServer
+
+PHONE, LID = "5215587654321", "999888777666555"
+
+
+class Scene:
+    """One company with a paired phone; the client runs inside `on_stage`."""
+
+    def __init__(self, server: WhatsAppServer, folder: Path) -> None:
+        self.server = server
+        self.state_dir = folder / "state"
+        self.company: UUID = uuid4()
+        self.owner = server.owner("5215512345678", "111222333444555")
+        self.ana = server.add_customer(PHONE, LID, "Ana")
+        self.protos = read_protos()
+        self.client: BareClient
+
+    def message(self, words: Words) -> Any:
+        """The protobuf with these fields."""
+        return self.protos.e2e.Message(**words)
+
+    async def deliver(self, stanza: Node) -> None:
+        """To the client."""
+        await self.server.deliver(self.owner, stanza)
+
+    async def write(self, words: Words, wa_id: str, customer: Customer | None = None) -> None:
+        """The customer sends something."""
+        sender = customer or self.ana
+        await self.deliver(sender.send(self.owner, self.message(words), wa_id=wa_id))
+
+    async def raw(self, wa_id: str, *, seconds: float = 10.0) -> bytes:
+        """The client's event of the message with this id."""
+        found = await self.client.hosted.first(lambda line: self._id(line) == wa_id, seconds)
+        return bytes.fromhex(found["raw"])
+
+    async def event(self, wa_id: str) -> Any:
+        """The same, readable."""
+        return self.protos.events.Message.FromString(await self.raw(wa_id))
+
+    async def read(self, wa_id: str) -> InboundMessage | Ignored:
+        """What the daemon makes of it."""
+        reader = MessageReader(self.company, self.protos, Horizon(None, timedelta(hours=12)))
+        return reader.read(await self.raw(wa_id), seq=1, now=datetime.now(UTC))
+
+    def _id(self, line: dict[str, Any]) -> str | None:
+        if (line["event"], line.get("number")) != ("event", MESSAGE):
+            return None
+        event = self.protos.events.Message.FromString(bytes.fromhex(line["raw"]))
+        return str(event.Info.ID)
+
+
+@asynccontextmanager
+async def on_stage(folder: Path, *events: int) -> AsyncIterator[Scene]:
+    """The client is connected, and says these events and every message."""
+    async with open_server(folder) as server:
+        scene = Scene(server, folder)
+        await seed(server, scene.state_dir, {scene.company: scene.owner})
+        wanted = {MESSAGE, CONNECTED, *events}
+        async with bare_client(
+            scene.state_dir, scene.company, *wanted, environment=server.environment
+        ) as scene.client:
+            await scene.client.event(CONNECTED)
+            yield scene

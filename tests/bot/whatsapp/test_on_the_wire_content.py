@@ -1,0 +1,107 @@
+"""Every kind of message through the real client, as the daemon's reader then sees it."""
+
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.whatsapp.events import Ignored
+from models.values import InboundMessage, Kind, Sender
+from tests.bot.whatsapp.scene import LID, PHONE, Scene, on_stage
+from tests.whatsapp_server import changes, contents
+from tests.whatsapp_server.contents import Words
+
+pytestmark = pytest.mark.whatsapp
+
+CHAT = f"{LID}@lid"
+SECRET = os.urandom(32)
+EARLIER = contents.key("3AEA", CHAT, own=True)
+GROUP = "120363000000000001@g.us"
+
+# What is sent, and what becomes of it: a kind and words, or the reason why it is no message.
+VARIANTS: dict[str, tuple[Words, tuple[Kind, str] | str]] = {
+    "text": (contents.text("hola"), (Kind.TEXT, "hola")),
+    "link": (contents.link("mira x.mx", "x.mx", "X"), (Kind.TEXT, "mira x.mx")),
+    "quoting": (
+        contents.quoting("ese sí", "3EB0", f"{LID}@lid", contents.text("¿el rojo?")),
+        (Kind.TEXT, "ese sí"),
+    ),
+    "forwarded": (contents.forwarded("de otro chat"), (Kind.TEXT, "de otro chat")),
+    "image": (contents.image(), (Kind.IMAGE, "")),
+    "image_with_caption": (contents.image("¿este hay?"), (Kind.IMAGE, "¿este hay?")),
+    "video": (contents.video("así quedó"), (Kind.VIDEO, "así quedó")),
+    "gif": (contents.video(gif=True), (Kind.VIDEO, "")),
+    "round_video": (contents.round_video(), (Kind.VIDEO, "")),
+    "voice": (contents.voice(), (Kind.AUDIO, "")),
+    "audio": (contents.audio(), (Kind.AUDIO, "")),
+    "document": (contents.document("pedido.pdf"), (Kind.DOCUMENT, "")),
+    "document_with_caption": (
+        contents.document("pedido.pdf", "mi pedido"),
+        (Kind.DOCUMENT, "mi pedido"),
+    ),
+    "sticker": (contents.sticker(), (Kind.STICKER, "")),
+    "moving_sticker": (contents.moving_sticker(), (Kind.STICKER, "")),
+    "location": (contents.location(19.4, -99.1, "Casa"), (Kind.LOCATION, "")),
+    "live_location": (contents.live_location(19.4, -99.1, "voy"), (Kind.LOCATION, "voy")),
+    "contact": (contents.contact("Eva", "5215500000001"), (Kind.CONTACT, "")),
+    "contacts": (
+        contents.contacts(("Eva", "5215500000001"), ("Leo", "5215500000002")),
+        (Kind.CONTACT, ""),
+    ),
+    "button_reply": (contents.button_reply("Sí", "1"), (Kind.TEXT, "Sí")),
+    "list_reply": (contents.list_reply("Talla M", "m"), (Kind.TEXT, "Talla M")),
+    "template_reply": (contents.template_reply("Ver más", "2"), (Kind.TEXT, "Ver más")),
+    "flow_reply": (contents.flow_reply("Confirmo", "confirm"), (Kind.TEXT, "Confirmo")),
+    "poll": (contents.poll("¿Cuál?", "rojo", "azul", secret=SECRET), (Kind.OTHER, "")),
+    "poll_of_old": (
+        contents.poll("¿Cuál?", "rojo", secret=SECRET, version=""),
+        (Kind.OTHER, ""),
+    ),
+    "order": (contents.order("Camisas", 2, 598_000), (Kind.OTHER, "")),
+    "product": (contents.product("Camisa roja", 299_000), (Kind.OTHER, "")),
+    "group_invite": (contents.group_invite(GROUP, "Rifas", "únete"), (Kind.OTHER, "únete")),
+    "event": (contents.event("Cita", 1_800_000_000), (Kind.OTHER, "")),
+    "ephemeral": (contents.ephemeral(contents.text("secreto")), (Kind.TEXT, "secreto")),
+    "view_once": (contents.view_once(contents.image("una vez")), (Kind.IMAGE, "una vez")),
+    "view_once_of_old": (
+        contents.view_once(contents.video("una vez"), ""),
+        (Kind.VIDEO, "una vez"),
+    ),
+    "view_once_voice": (
+        contents.view_once(contents.voice(), "V2Extension"),
+        (Kind.AUDIO, ""),
+    ),
+    "reaction": (changes.reaction(EARLIER, "👍"), "reaction"),
+    "reaction_removed": (changes.reaction(EARLIER, ""), "edit"),
+    "edit": (changes.edit(EARLIER, contents.text("dos")), "protocol"),
+    "edit_in_the_open": (changes.edit_in_the_open(EARLIER, contents.text("dos")), "protocol"),
+    "revoke": (changes.revoke(EARLIER), "protocol"),
+    "disappearing": (changes.disappearing(86_400), "protocol"),
+    "pin": (changes.pin(EARLIER), "edit"),
+    "album": (contents.album(3), "empty"),
+    "nothing": ({}, "empty"),
+    "blank": (contents.text("  \n"), "empty"),
+}
+
+
+@pytest.fixture(scope="module")
+async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    """Every variant is on its way, in one burst."""
+    async with on_stage(tmp_path_factory.mktemp("scene")) as scene:
+        for number, (words, _) in enumerate(VARIANTS.values()):
+            await scene.write(words, f"3A{number:04}")
+        yield scene
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+async def test_each_variant_becomes_a_kind_with_words_or_a_reason(scene: Scene, name: str) -> None:
+    number = list(VARIANTS).index(name)
+    read = await scene.read(f"3A{number:04}")
+
+    expected = VARIANTS[name][1]
+    if isinstance(expected, str):
+        assert read == Ignored(expected)
+    else:
+        assert isinstance(read, InboundMessage)
+        assert (read.kind, read.text) == expected
+        assert (read.sender, read.phone, read.chat) == (Sender.CUSTOMER, f"+{PHONE}", CHAT)
