@@ -1,11 +1,48 @@
-"""What the server knows of others: their keys, their devices, their hidden addresses."""
+"""What a client asks the server for, by the namespace of its question.
 
+A question without an answer here gets an empty result, which a client bears for everything that
+it does not need at once.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tests.whatsapp_server.nodes import Jid, Node
 
 if TYPE_CHECKING:
+    from tests.whatsapp_server.connection import Connection
     from tests.whatsapp_server.server import WhatsAppServer
+
+_PRIVACY = ("groupadd", "last", "status", "profile", "readreceipts", "online", "calladd")
+
+
+def answer(connection: "Connection", node: Node) -> Node | None:
+    """The content of the result; a node ``error`` makes it a refusal."""
+    find = ANSWERS.get(node.get("xmlns"))
+    return find(connection, node) if find else None
+
+
+def keys(connection: "Connection", node: Node) -> Node | None:
+    """Count, storing and handing out of one-time keys."""
+    if node.child("count").tag:
+        return Node("count", {"value": str(max(1, len(connection.device.prekeys)))})
+    if node.get("type") == "set":
+        for key in node.child("list").children:
+            number = int.from_bytes(key.child("id").data, "big")
+            connection.device.prekeys[number] = key.child("value").data
+        return None
+    wanted = [one.attrs["jid"] for one in node.child("key").children]
+    jids = [jid for jid in wanted if isinstance(jid, Jid)]
+    return Node("list", content=[bundle_of(connection.server, jid) for jid in jids])
+
+
+def privacy(_connection: "Connection", node: Node) -> Node | None:
+    """Everybody may see everything; read receipts are on. Giving trust to others is taken."""
+    if node.get("type") == "set":
+        return None
+    settings = [Node("category", {"name": name, "value": "all"}) for name in _PRIVACY]
+    return Node("privacy", content=settings)
 
 
 def bundle_of(server: "WhatsAppServer", jid: Jid) -> Node:
@@ -30,10 +67,10 @@ def bundle_of(server: "WhatsAppServer", jid: Jid) -> Node:
     return Node("user", {"jid": jid}, content)
 
 
-def who_has_what(server: "WhatsAppServer", node: Node) -> Node:
+def who_has_what(connection: "Connection", node: Node) -> Node:
     """Which devices and which hidden address somebody has; here customers have a phone alone."""
     asked = node.child("usync", "list").children
-    users = [_user(server, one.attrs["jid"]) for one in asked if "jid" in one.attrs]
+    users = [_user(connection.server, one.attrs["jid"]) for one in asked if "jid" in one.attrs]
     attrs = {"sid": node.child("usync").get("sid"), "mode": "query", "last": "true"}
     return Node("usync", attrs | {"index": "0"}, [Node("list", content=users)])
 
@@ -47,3 +84,8 @@ def _user(server: "WhatsAppServer", jid: str | Jid) -> Node:
     if jid.server != "lid":
         content.append(Node("lid", {"val": server.lid_of(jid)}))
     return Node("user", {"jid": jid}, content)
+
+
+ANSWERS: Mapping[str, Callable[["Connection", Node], Node | None]] = MappingProxyType(
+    {"encrypt": keys, "usync": who_has_what, "privacy": privacy}
+)

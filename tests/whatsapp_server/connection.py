@@ -5,13 +5,13 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from cryptography.exceptions import InvalidTag
 
-from tests.whatsapp_server.answers import bundle_of, who_has_what
+from tests.whatsapp_server.answers import answer
 from tests.whatsapp_server.faults import Faults
 from tests.whatsapp_server.nodes import SERVER, Jid, Node, Value, decode, encode
 from tests.whatsapp_server.noise import PROLOGUE, Ciphers, Handshake
@@ -34,7 +34,7 @@ class Connection:
         socket: web.WebSocketResponse,
         transport: asyncio.Transport | None,
     ) -> None:
-        self._server = server
+        self.server = server
         self._transport = transport
         self._socket = socket
         self._ciphers: Ciphers | None = None
@@ -48,7 +48,7 @@ class Connection:
     async def run(self) -> None:
         """Until the socket closes."""
         frames = self._frames()
-        handshake = Handshake(self._server.authority, self._server.protos)
+        handshake = Handshake(self.server.authority, self.server.protos)
         await self._write(handshake.answer(await anext(frames)))
         try:
             payload, self._ciphers = handshake.finish(await anext(frames))
@@ -57,7 +57,7 @@ class Connection:
         await self._welcome(payload)
         async for frame in frames:
             try:
-                await self._take(decode(self._ciphers.open(frame), self._server.tokens))
+                await self._take(decode(self._ciphers.open(frame), self.server.tokens))
             except InvalidTag:
                 return
 
@@ -109,7 +109,7 @@ class Connection:
         if payload.HasField("username"):
             await self._log_in(str(payload.username), payload.device)
             return
-        if (failure := self._server.refuses_clients) is not None:
+        if (failure := self.server.refuses_clients) is not None:
             await self.end(failure)
             return
         data = payload.devicePairingData
@@ -122,15 +122,15 @@ class Connection:
             signature=data.eSkeySig,
         )
         refs = [os.urandom(12).hex() for _ in range(_REFS)]
-        self._server.unpaired |= dict.fromkeys(refs, (self, device))
+        self.server.unpaired |= dict.fromkeys(refs, (self, device))
         codes = [Node("ref", content=ref.encode()) for ref in refs]
         pairing = self.ask(Node("pair-device", content=codes), xmlns="md")
-        self._server.spawn(pairing)
+        self.server.spawn(pairing)
 
     async def pair(self, owner: Owner, device: Device, scan: Scan) -> None:
         """The phone has read the code: hand over the identity, then have the client log in."""
         number = 1 + max(owner.devices, default=0)
-        identity = owner.identity_for(scan, number, self._server.protos)
+        identity = owner.identity_for(scan, number, self.server.protos)
         success = Node(
             "pair-success",
             content=[
@@ -146,7 +146,7 @@ class Connection:
         await self.end(Node("stream:error", {"code": "515"}))
 
     async def _log_in(self, number: str, device: int) -> None:
-        owner = self._server.owners.get(number)
+        owner = self.server.owners.get(number)
         if owner is None or device not in owner.devices:
             await self.end(Node("failure", {"reason": "401", "location": "lla"}))
             return
@@ -157,15 +157,15 @@ class Connection:
         if (refusal := owner.faults.refuses) is not None:
             await self.end(refusal)
             return
-        self._server.online[owner.number] = self
+        self.server.online[owner.number] = self
         now = str(int(time.time()))
         await self.send(
             Node("success", {"t": now, "lid": owner.lid_jid(device), "location": "lla"})
         )
 
     async def _take(self, node: Node) -> None:
-        if self._server.remembers:
-            self._server.seen.append(node)
+        if self.server.remembers:
+            self.server.seen.append(node)
         if self._faults.silent:
             return
         if (delay := self._faults.delay) > 0:
@@ -181,21 +181,15 @@ class Connection:
             self.owner.unreceipted.pop(node.get("id"), None)
 
     async def _answer(self, node: Node) -> None:
-        table: dict[str, Callable[[Node], Node | None]] = {
-            "encrypt": self._keys,
-            "usync": lambda asked: who_has_what(self._server, asked),
-            "passive": self._passive,
-        }
-        find = table.get(node.get("xmlns"))
-        content = find(node) if find else None
-        attrs: dict[str, Value] = {"from": SERVER, "type": "result", "id": node.get("id")}
-        await self.send(Node("iq", attrs, [content] if content else None))
+        found = answer(self, node)
+        failed = found is not None and found.tag == "error"
+        kind = "error" if failed else "result"
+        attrs: dict[str, Value] = {"from": SERVER, "type": kind, "id": node.get("id")}
+        await self.send(Node("iq", attrs, [found] if found else None))
         if node.child("active").tag:
+            self.active = True
+            self.server.logged_in.set()
             await self._flush()
-
-    def _passive(self, _node: Node) -> None:
-        self.active = True
-        self._server.logged_in.set()
 
     async def _flush(self) -> None:
         """What came while the client was away, between its preview and its end."""
@@ -211,22 +205,9 @@ class Connection:
             await self.send(Node(node.tag, {**node.attrs, "offline": str(number)}, node.content))
         await self.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": count})]))
 
-    def _keys(self, node: Node) -> Node | None:
-        """Count, storing and handing out of one-time keys."""
-        if node.child("count").tag:
-            count = len(self._own_device.prekeys)
-            return Node("count", {"value": str(max(1, count))})
-        if node.get("type") == "set":
-            for key in node.child("list").children:
-                number = int.from_bytes(key.child("id").data, "big")
-                self._own_device.prekeys[number] = key.child("value").data
-            return None
-        wanted = [one.attrs["jid"] for one in node.child("key").children]
-        jids = [jid for jid in wanted if isinstance(jid, Jid)]
-        return Node("list", content=[bundle_of(self._server, jid) for jid in jids])
-
     @property
-    def _own_device(self) -> Device:
+    def device(self) -> Device:
+        """What the logged-in client registered with."""
         if self.owner is None:
             raise RuntimeError("this client is not logged in")
         return self.owner.devices[self.number]
@@ -240,9 +221,9 @@ class Connection:
             to = copy.attrs["jid"]
             if not isinstance(to, Jid):
                 continue
-            if (customer := self._server.customer(to)) is not None:
+            if (customer := self.server.customer(to)) is not None:
                 customer.receive(node, sender, copy.child("enc"))
-            elif self._server.remembers and to.user in (self.owner.number, self.owner.lid):
+            elif self.server.remembers and to.user in (self.owner.number, self.owner.lid):
                 self.owner.receive(to.device, node, sender, copy.child("enc"))
         if self._faults.withholds_acks:
             return
