@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,13 +12,16 @@ from bot.lanes import Lanes
 from bot.logs import log_context
 from bot.memory import Memory
 from bot.metrics import Metrics
-from bot.rate_limit import Counted, RateLimit
+from bot.rate_limit import Count, Counted, RateLimit
 from handlers import Phrases
 from models.ledger import Accepted, Ledger
 from models.text import clean
 from models.values import Channel, InboundMessage, Line, Sender
 
 log = logging.getLogger(__name__)
+
+OVER = "over the rate limit"
+"""Why a message is silent that came when its customer's window was full."""
 
 
 class Intake:
@@ -47,13 +51,17 @@ class Intake:
         self._now = now
 
     async def accept(self, message: InboundMessage) -> None:
-        """Keep *message* and start what follows from it. Raises RetryLater when it is not kept."""
+        """Keep *message* and start what follows from it.
+
+        Raises RetryLater when that did not all happen: give it again, a repetition is known.
+        """
         with log_context(company=message.company_id, wa_id=message.wa_id):
             await self._accept(message)
 
     async def _accept(self, message: InboundMessage) -> None:
         message = replace(message, text=clean(message.text), name=_short(message.name))
-        kept, counted = await self._keep_and_count(message)
+        kept, count = await self._keep_and_count(message)
+        await self._limit_what_follows(message, kept, count)
         if kept.inbox_id is None:
             return
         line = Line(message.wa_id, message.sent_at, message.sender, message.text)
@@ -61,44 +69,67 @@ class Intake:
         if message.sender is Sender.OWNER:
             self._metrics.owner_paused()
             self._notify(message.company_id, message.channel)
-        elif kept.reason is not None:
+        elif kept.reason not in (None, OVER):
             log.info("message kept in silence", extra={"reason": kept.reason})
-        elif counted.over:
-            await self._refuse(message, kept, kept.inbox_id, counted)
+        elif count.counted.over:
+            await self._refuse(message, kept, count)
         else:
-            self._lanes.wake((message.company_id, kept.customer.id), message.wa_id)
+            await self._welcome(message, kept, kept.inbox_id)
 
-    async def _keep_and_count(self, message: InboundMessage) -> tuple[Accepted, Counted]:
+    async def _keep_and_count(self, message: InboundMessage) -> tuple[Accepted, Count]:
         """Both at once, to save a wait; what is not kept now, or was before, is counted back."""
-        counting = asyncio.ensure_future(self._count(message))
+        counts = self._counts(message)
+        counting = asyncio.ensure_future(self._count(message, counts=counts))
         kept: Accepted | None = None
         try:
-            kept = await self._keep(message)
+            kept = await self._keep(message, counts=counts)
             self._metrics.accepted(kept.verdict)
         finally:
-            counted = await counting
+            count = await counting
             if kept is None or kept.inbox_id is None:
-                await self._limit.uncount(message.company_id, message.phone, counted)
-        return kept, counted
+                await self._limit.uncount(message.company_id, message.phone, count.counted)
+        return kept, count
 
-    async def _keep(self, message: InboundMessage) -> Accepted:
-        reason = "too old when it arrived" if message.stale else None
-        return await self._ledger.accept(message, reason=reason, pause_seconds=self._pause_seconds)
-
-    async def _count(self, message: InboundMessage) -> Counted:
-        if message.sender is Sender.OWNER or message.stale:
-            return Counted.NOT_COUNTED
-        return await self._limit.count(
-            message.company_id, message.phone, sent_at=message.sent_at, now=self._now()
+    async def _keep(self, message: InboundMessage, *, counts: bool) -> Accepted:
+        return await self._ledger.accept(
+            message,
+            reason="too old when it arrived" if message.stale else None,
+            pause_seconds=self._pause_seconds,
+            over=OVER if counts else None,
         )
 
-    async def _refuse(
-        self, message: InboundMessage, kept: Accepted, inbox_id: int, counted: Counted
+    async def _count(self, message: InboundMessage, *, counts: bool) -> Count:
+        return await self._limit.count(message.company_id, message.phone) if counts else Count()
+
+    def _counts(self, message: InboundMessage) -> bool:
+        theirs = message.sender is not Sender.OWNER and not message.stale
+        return theirs and self._limit.counts(sent_at=message.sent_at, now=self._now())
+
+    async def _limit_what_follows(
+        self, message: InboundMessage, kept: Accepted, count: Count
     ) -> None:
+        """Let the ledger know of a full window before the next message can come.
+
+        The ledger keeps a message while Redis still counts it, so what is over the limit must be
+        silent from the start: it could take a reply back or join a turn. A message that comes
+        again tells it too, because the first time may have ended before this.
+        """
+        over = count.counted.over
+        repeated = kept.inbox_id is None and not over
+        if count.full_until is None or kept.reason == OVER or repeated:
+            return
+        await self._ledger.limit(
+            message.company_id,
+            kept.customer.id,
+            seconds=count.full_until - time.monotonic(),
+            over=OVER,
+            inbox_id=kept.inbox_id if over else None,
+        )
+
+    async def _refuse(self, message: InboundMessage, kept: Accepted, count: Count) -> None:
         """Over the limit: kept, silent, and told so once a window."""
-        await self._ledger.hush(message.company_id, inbox_id, "over the rate limit")
         self._metrics.limited()
-        if counted is Counted.FIRST_OVER:
+        if count.counted is Counted.FIRST_OVER:
             await self._ledger.notice(
                 message.company_id,
                 kept.customer.id,
@@ -107,6 +138,11 @@ class Intake:
                 self._phrases.slow_down,
             )
             self._notify(message.company_id, message.channel)
+
+    async def _welcome(self, message: InboundMessage, kept: Accepted, inbox_id: int) -> None:
+        if kept.reason is not None:
+            await self._ledger.admit(message.company_id, kept.customer.id, inbox_id)
+        self._lanes.wake((message.company_id, kept.customer.id), message.wa_id)
 
 
 def _short(name: str | None) -> str | None:

@@ -1,6 +1,8 @@
 """How many messages of one customer are answered: ``rate_limit:{companyId}:{customerPhone}``."""
 
 import logging
+import time
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from uuid import UUID
@@ -28,6 +30,14 @@ class Counted(Enum):
         return self in (Counted.FIRST_OVER, Counted.OVER)
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One message counted; until ``full_until`` (`time.monotonic`) the window takes no more."""
+
+    counted: Counted = Counted.NOT_COUNTED
+    full_until: float | None = None
+
+
 class RateLimit:
     """A fixed window of 60 seconds for each customer of a company; *limit* 0 switches it off.
 
@@ -40,20 +50,21 @@ class RateLimit:
         self._limit = limit
         self.blind = 0
 
-    async def count(
-        self, company_id: UUID, customer_phone: str, *, sent_at: datetime, now: datetime
-    ) -> Counted:
-        """Count one message; *sent_at* is WhatsApp's own time."""
-        old = (now - sent_at).total_seconds() > WINDOW_SECONDS
-        if old or not self._limit:
-            return Counted.NOT_COUNTED
+    def counts(self, *, sent_at: datetime, now: datetime) -> bool:
+        """Whether a message is counted at all; *sent_at* is WhatsApp's own time."""
+        return bool(self._limit) and (now - sent_at).total_seconds() <= WINDOW_SECONDS
+
+    async def count(self, company_id: UUID, customer_phone: str) -> Count:
+        """Count one message that `counts`."""
+        asked = time.monotonic()
         keys = _keys(company_id, customer_phone)
         try:
-            return Counted(await self._redis.run(_COUNT, keys, self._limit, WINDOW_SECONDS))
+            code, left = await self._redis.run(_COUNT, keys, self._limit, WINDOW_SECONDS)
         except RetryLater as error:
             self.blind += 1
             log.debug("a message was not counted", extra={"why": str(error)})
-            return Counted.NOT_COUNTED
+            return Count()
+        return Count(Counted(code), asked + left / 1000 if left else None)
 
     async def uncount(self, company_id: UUID, customer_phone: str, counted: Counted) -> None:
         """Take back a message that turned out to be a repetition; *counted* is what it got."""
@@ -72,7 +83,8 @@ def _keys(company_id: UUID, customer_phone: str) -> tuple[str, str]:
 
 
 # A key without an expiry is a new one, or one whose expiry got lost: both get 60 s.
-# A value that is no count is not ours and is replaced. The notice ends with its window.
+# A value that is no count is not ours and is replaced. The notice ends with its window. Answers the
+# verdict and, where the window is full, for how many milliseconds it stays so.
 _COUNT = Script("""
 local count = redis.pcall('INCR', KEYS[1])
 if type(count) ~= 'number' then
@@ -82,10 +94,12 @@ end
 if redis.call('PTTL', KEYS[1]) < 0 then
   redis.call('EXPIRE', KEYS[1], ARGV[2])
 end
-if count <= tonumber(ARGV[1]) then return 0 end
-local left = redis.call('PTTL', KEYS[1])
-if redis.call('SET', KEYS[2], '1', 'NX', 'PX', math.max(left, 1)) then return 1 end
-return 2
+local limit = tonumber(ARGV[1])
+if count < limit then return {0, 0} end
+local left = math.max(redis.call('PTTL', KEYS[1]), 1)
+if count == limit then return {0, left} end
+if redis.call('SET', KEYS[2], '1', 'NX', 'PX', left) then return {1, left} end
+return {2, left}
 """)
 
 _UNCOUNT = Script("""

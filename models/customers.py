@@ -38,6 +38,7 @@ class Customer(CompanyModel):
     pause_reason = fields.CharField(50, null=True)
     opted_out = fields.BooleanField(db_default=False)
     noticed_at = fields.DatetimeField(null=True)
+    limited_until = fields.DatetimeField(null=True)
 
     class Meta:
         table = "customers"

@@ -100,23 +100,47 @@ class Ledger:
         self._call = call
 
     async def accept(
-        self, message: InboundMessage, *, reason: str | None, pause_seconds: float
+        self,
+        message: InboundMessage,
+        *,
+        reason: str | None,
+        pause_seconds: float,
+        over: str | None = None,
     ) -> Accepted:
-        """Keep *message*; afterwards it survives anything. *reason* records it as silent."""
+        """Keep *message*; afterwards it survives anything. *reason* records it as silent.
+
+        *over* is the reason where the customer's rate limit is known to be full (`limit`); None
+        for a message that the limit does not count.
+        """
         row = await self._call(
             "road_accept", message.company_id, message.wa_id, message.channel.value,
             message.sender.value, message.phone, message.lid, message.chat, message.name,
             message.kind.value, message.text, message.sent_at, message.journal_seq, reason,
-            pause_seconds,
+            pause_seconds, over,
         )  # fmt: skip
         customer = CustomerRef(
             row["customer_id"], message.phone, row["customer_name"], Stage(row["stage"] or "lead")
         )
         return Accepted(row["verdict"], row["inbox_id"], customer, row["reason"])
 
-    async def hush(self, company_id: UUID, inbox_id: int, reason: str) -> None:
-        """Record that a pending message will not be answered, and why."""
-        await self._call("road_hush", company_id, inbox_id, reason)
+    async def limit(
+        self,
+        company_id: UUID,
+        customer_id: UUID,
+        *,
+        seconds: float,
+        over: str,
+        inbox_id: int | None = None,
+    ) -> None:
+        """The customer's rate limit is full for *seconds*: what is kept meanwhile is silent.
+
+        So is the pending message *inbox_id*, which was kept before this was known.
+        """
+        await self._call("road_limit", company_id, customer_id, seconds, inbox_id, over)
+
+    async def admit(self, company_id: UUID, customer_id: UUID, inbox_id: int) -> None:
+        """A message that was silent from the start by `limit` is to be answered after all."""
+        await self._call("road_admit", company_id, customer_id, inbox_id)
 
     async def notice(
         self, company_id: UUID, customer_id: UUID, channel: Channel, chat: str, text: str

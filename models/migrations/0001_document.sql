@@ -77,6 +77,7 @@ CREATE TABLE customers (
   pause_reason VARCHAR(50) CHECK (pause_reason IN ('owner', 'handover', 'command')),
   opted_out BOOLEAN NOT NULL DEFAULT false,
   noticed_at TIMESTAMPTZ,
+  limited_until TIMESTAMPTZ,
   UNIQUE (company_id, phone)
 );
 CREATE INDEX idx_customers_company ON customers (company_id);

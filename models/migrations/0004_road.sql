@@ -65,15 +65,19 @@ BEGIN
 END $$;
 
 -- Intake. verdict: new | collision | duplicate; reason: why it will not be answered, or null.
+-- p_over: that reason where the customer's window of the rate limit is known to be full; null for
+-- a message that the limit does not count.
 CREATE FUNCTION road_accept(
   p_company uuid, p_wa_id text, p_channel text, p_sender text, p_phone text, p_lid text,
   p_chat text, p_name text, p_kind text, p_content text, p_sent_at timestamptz,
-  p_journal_seq bigint, p_reason text, p_pause_seconds double precision,
+  p_journal_seq bigint, p_reason text, p_pause_seconds double precision, p_over text,
   OUT verdict text, OUT inbox_id bigint, OUT customer_id uuid, OUT reason text,
   OUT customer_name text, OUT stage text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
-DECLARE v_customer uuid; v_wa text := p_wa_id; v_other uuid; v_paused boolean; v_pause text;
+DECLARE
+  v_customer uuid; v_wa text := p_wa_id; v_other uuid;
+  v_paused boolean; v_pause text; v_full boolean;
 BEGIN
   PERFORM enter_company(p_company);
   v_customer := road_customer(p_company, p_phone, p_lid, CASE WHEN p_sender = 'customer' THEN p_name END);
@@ -87,13 +91,15 @@ BEGIN
     v_wa := p_wa_id || '#' || v_customer; verdict := 'collision';
   END IF;
 
-  SELECT (c.paused_until > now()) IS TRUE OR co.paused, coalesce(c.pause_reason, 'company')
-    INTO v_paused, v_pause
+  SELECT (c.paused_until > now()) IS TRUE OR co.paused, coalesce(c.pause_reason, 'company'),
+         (c.limited_until > now()) IS TRUE
+    INTO v_paused, v_pause, v_full
     FROM customers c JOIN companies co ON co.id = c.company_id
    WHERE c.company_id = p_company AND c.id = v_customer FOR NO KEY UPDATE OF c;
   reason := CASE WHEN p_sender = 'owner' THEN 'written by the owner'
                  WHEN p_reason IS NOT NULL THEN p_reason
-                 WHEN v_paused THEN 'paused: ' || v_pause END;
+                 WHEN v_paused THEN 'paused: ' || v_pause
+                 WHEN v_full THEN p_over END;
 
   INSERT INTO inbox (company_id, customer_id, wa_id, channel, sender, chat, kind, content,
                      sent_at, journal_seq, state, reason)
@@ -125,13 +131,30 @@ BEGIN
   END IF;
 END $$;
 
--- A message that must not be answered after all, for example over the rate limit.
-CREATE FUNCTION road_hush(p_company uuid, p_inbox bigint, p_reason text) RETURNS void
+-- The customer's window of the rate limit is full for so long. Kept before the next message comes,
+-- so that one is silent from the start: it takes no answer back and joins no turn. p_inbox: a
+-- message that was found to be over only after it was kept, or null.
+CREATE FUNCTION road_limit(p_company uuid, p_customer uuid, p_seconds double precision,
+                           p_inbox bigint, p_over text) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM enter_company(p_company);
-  UPDATE inbox SET state = 'silent', reason = p_reason
+  UPDATE customers SET limited_until = now() + make_interval(secs => p_seconds)
+   WHERE company_id = p_company AND id = p_customer;
+  UPDATE inbox SET state = 'silent', reason = p_over
    WHERE company_id = p_company AND id = p_inbox AND state = 'pending';
+END $$;
+
+-- The window was not full any more (it ended this moment, or Redis was emptied or is away): the
+-- message is like any other.
+CREATE FUNCTION road_admit(p_company uuid, p_customer uuid, p_inbox bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_company(p_company);
+  PERFORM 1 FROM customers WHERE company_id = p_company AND id = p_customer FOR NO KEY UPDATE;
+  PERFORM road_supersede(p_company, p_customer);
+  UPDATE inbox SET state = 'pending', reason = NULL
+   WHERE company_id = p_company AND id = p_inbox AND state = 'silent';
 END $$;
 
 -- A notice is not a turn's reply; the caller bounds how many a chat gets.

@@ -1,6 +1,7 @@
 """The rate limit on a real Valkey."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -16,7 +17,7 @@ NOTICE = f"rate_limit_notice:{COMPANY}:{PHONE}"
 
 
 async def count(limit: RateLimit, *, company: UUID = COMPANY, phone: str = PHONE) -> Counted:
-    return await limit.count(company, phone, sent_at=NOW, now=NOW)
+    return (await limit.count(company, phone)).counted
 
 
 async def left_ms(redis: RedisStore, key: str) -> int:
@@ -87,20 +88,27 @@ async def test_a_new_window_counts_from_one_and_may_notify_again(redis: RedisSto
 async def test_a_message_older_than_the_window_is_not_counted(redis: RedisStore) -> None:
     limit = RateLimit(redis, limit=10)
 
-    old = await limit.count(COMPANY, PHONE, sent_at=NOW - timedelta(seconds=61), now=NOW)
-    assert old is Counted.NOT_COUNTED
-    assert not old.over
-    assert await redis.get(KEY) is None
-
-    await limit.count(COMPANY, PHONE, sent_at=NOW - timedelta(seconds=60), now=NOW)
-    assert await redis.get(KEY) == b"1"
+    assert not limit.counts(sent_at=NOW - timedelta(seconds=61), now=NOW)
+    assert limit.counts(sent_at=NOW - timedelta(seconds=60), now=NOW)
 
 
 async def test_a_limit_of_zero_is_switched_off(redis: RedisStore) -> None:
-    limit = RateLimit(redis, limit=0)
+    assert not RateLimit(redis, limit=0).counts(sent_at=NOW, now=NOW)
 
-    assert await count(limit) is Counted.NOT_COUNTED
-    assert await redis.get(KEY) is None
+
+async def test_a_full_window_says_how_long_it_stays_so(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=2)
+    room = await limit.count(COMPANY, PHONE)
+    await redis.pipeline(("PEXPIRE", KEY, 20_000))
+    before = time.monotonic()
+
+    full = [await limit.count(COMPANY, PHONE) for _ in range(3)]
+
+    assert room.full_until is None
+    assert full[0].counted is Counted.WITHIN
+    for one in full:
+        assert one.full_until is not None
+        assert 19 < one.full_until - before <= 20.1
 
 
 async def test_a_repetition_is_counted_back_within_its_window(redis: RedisStore) -> None:

@@ -191,6 +191,60 @@ async def test_a_newer_message_takes_back_an_answer_that_has_not_left(
     await answered(ledger, again.turn, "c")
 
 
+async def test_a_message_over_the_limit_takes_no_answer_back(
+    ledger: Ledger, company: UUID, look: Any
+) -> None:
+    turn = await claimed(ledger, message(company, "uno"))
+    await ledger.limit(company, turn.customer.id, seconds=60, over="full")
+    await answered(ledger, turn)
+
+    over = await ledger.accept(message(company), reason=None, pause_seconds=1, over="full")
+
+    assert over.reason == "full"
+    assert [row["state"] for row in await states(look, "outbox")] == ["ready"]
+    assert [row["state"] for row in await states(look, "inbox")] == ["answered", "silent"]
+
+
+async def test_a_message_over_the_limit_joins_no_turn(
+    ledger: Ledger, company: UUID, look: Any
+) -> None:
+    turn = await claimed(ledger, message(company, "uno"))
+    await ledger.limit(company, turn.customer.id, seconds=60, over="full")
+
+    await ledger.accept(message(company), reason=None, pause_seconds=1, over="full")
+    outcome, _ = await ledger.answer(turn, reply(), host=HOST, details={})
+
+    assert outcome == "ready"
+
+
+async def test_the_limit_ends_with_its_window_and_passes_over_what_it_does_not_count(
+    ledger: Ledger, company: UUID
+) -> None:
+    turn = await claimed(ledger, message(company, "uno"))
+    await ledger.limit(company, turn.customer.id, seconds=60, over="full")
+
+    uncounted = await accept(ledger, message(company))
+    await ledger.limit(company, turn.customer.id, seconds=-0.1, over="full")
+    later = await ledger.accept(message(company), reason=None, pause_seconds=1, over="full")
+
+    assert (uncounted.reason, later.reason) == (None, None)
+
+
+async def test_a_message_that_was_not_over_after_all_is_like_any_other(
+    ledger: Ledger, company: UUID
+) -> None:
+    turn = await claimed(ledger, message(company, "uno"))
+    await answered(ledger, turn)
+    await ledger.limit(company, turn.customer.id, seconds=60, over="full")
+    kept = await ledger.accept(message(company, "dos"), reason=None, pause_seconds=1, over="full")
+
+    await ledger.admit(company, turn.customer.id, kept.inbox_id or 0)
+    again = await ledger.claim(company, turn.customer.id, HOST)
+
+    assert again.turn is not None
+    assert (again.turn.id, again.turn.text) == (turn.id, "uno\ndos")
+
+
 async def test_once_a_part_leaves_the_answer_stands_and_the_next_turn_waits_for_it(
     ledger: Ledger, company: UUID
 ) -> None:

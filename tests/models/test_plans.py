@@ -16,9 +16,10 @@ C, H = COMPANY, HOST
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TEXT = ("whatsapp", "customer", "+130540", "940", "chat-40", "Ana", "text", "Hola", NOW, 0)
 ROAD: dict[str, tuple[object, ...]] = {
-    "road_accept": (C, "new-id", *TEXT, None, 3600.0),
+    "road_accept": (C, "new-id", *TEXT, None, 3600.0, "over the limit"),
     "road_supersede": (C, customer(420)),
-    "road_hush": (C, row(200), "over the limit"),
+    "road_limit": (C, customer(200), 60.0, row(200), "over the limit"),
+    "road_admit": (C, customer(420), row(420)),
     "road_notice": (C, customer(40), "whatsapp", "chat-40", "Un momento"),
     "road_claim": (C, customer(220), H),
     "road_answer": (

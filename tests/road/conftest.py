@@ -21,6 +21,7 @@ from handlers import Handler, build, load_prompts
 from models.database import Database
 from models.errors import RetryLater
 from models.values import InboundMessage, Reply, Silence, Turn
+from tests.bot.conftest import private_valkey
 from tests.builders import admin, make_company
 from tests.fakes.wire import FakeWire
 
@@ -64,8 +65,10 @@ class Unsteady:
     before: dict[str, Callable[[], None]] = field(default_factory=dict)
     lost_before: list[str] = field(default_factory=list)
     lost_after: list[str] = field(default_factory=list)
+    called: list[str] = field(default_factory=list)
 
     async def call(self, function: str, *args: object) -> Any:
+        self.called.append(function)
         if act := self.before.get(function):
             act()
         self._lose(function, self.lost_before)
@@ -118,6 +121,8 @@ class Scene:
         return [row[0] for row in await self.look.fetch(query)]
 
 
+__all__ = ["private_valkey"]
+
 OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]
 
 
@@ -148,16 +153,17 @@ def open_scene(
         ring: Ring | None = None,
         wire: FakeWire | None = None,
         attach: bool = True,
+        urls: Urls = store_urls,
         **changes: Any,
     ) -> AsyncIterator[Scene]:
         settings = Settings.model_validate(
             {**QUICK, **changes, "stores": {"mongo_database": mongo_database}}
         )
         prompts = load_prompts()
-        company = company or await make_company(store_urls.postgres)
+        company = company or await make_company(urls.postgres)
         host_id = host or uuid4()
         async with (
-            open_stores(settings, store_urls) as stores,
+            open_stores(settings, urls) as stores,
             open_model(settings.llm, prompts, secrets=lambda _: None) as model,
             open_road(
                 settings,

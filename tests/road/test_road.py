@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
+from bot.stores import Urls
 from bot.wire import NotSent, Settlement, Unconfirmed, Unsettled
 from models.errors import GiveUp, RetryLater
 from models.values import Reply, Sender, Silence, Stage
+from tests.bot.conftest import PrivateValkey
 from tests.builders import message
-from tests.road.conftest import QUICK, Echo, OpenScene
+from tests.road.conftest import QUICK, Echo, OpenScene, Scene
 
 
 async def test_a_greeting_is_answered_and_remembered(open_scene: OpenScene) -> None:
@@ -38,6 +41,17 @@ async def test_a_greeting_is_answered_and_remembered(open_scene: OpenScene) -> N
     assert await scene.rows("outbox") == ["sent"]
     assert await scene.rows("turns") == ["answered"]
     assert await scene.rows("agent_logs", "event_type") == ["message_sent"]
+
+
+async def test_an_ordinary_message_costs_five_steps_in_postgresql(open_scene: OpenScene) -> None:
+    async with open_scene(handlers=[Echo()]) as scene:
+        await scene.receive(message(scene.company, "hola"))
+        await scene.arrived(1)
+        steps = [name for name in scene.database.called if name.startswith("road_")]
+
+    attach = ["road_lease", "road_unsettled", "road_unsettled", "road_ready"]
+    message_steps = ["road_accept", "road_claim", "road_answer", "road_sending", "road_sent"]
+    assert steps == attach + message_steps
 
 
 async def test_a_burst_gets_one_answer(open_scene: OpenScene) -> None:
@@ -112,6 +126,85 @@ async def test_over_the_limit_one_notice_goes_out_and_the_rest_is_silent(
     assert "oí: m0\nm1\nm2" in said
     assert await scene.rows("inbox") == ["answered"] * 3 + ["silent"] * 3
     assert await scene.rows("outbox", "kind") == ["notice", "reply"]
+
+
+async def ready_reply(scene: Scene) -> None:
+    """A reply that waits for its session, to the customer's first message."""
+    scene.wire.connected = False
+    await scene.receive(message(scene.company, "uno"))
+
+    async def ready() -> bool:
+        return await scene.rows("outbox") == ["ready"]
+
+    await scene.until(ready)
+
+
+async def test_a_message_over_the_limit_leaves_a_ready_reply_alone(
+    open_scene: OpenScene,
+) -> None:
+    async with open_scene(handlers=[Echo()], limits={"messages_per_minute": 1}) as scene:
+        await ready_reply(scene)
+        await scene.receive(message(scene.company, "dos"), message(scene.company, "tres"))
+        scene.wire.connected = True
+        await scene.road.sweeper.sweep(60)
+        said = await scene.arrived(2)
+
+    assert said[0] == "oí: uno"
+    assert await scene.rows("outbox", "state || kind") == ["sentnotice", "sentreply"]
+    assert await scene.rows("inbox", "state || coalesce(reason, '')") == [
+        "answered",
+        *["silentover the rate limit"] * 2,
+    ]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_death_before_the_full_window_is_kept_changes_nothing(
+    open_scene: OpenScene, when: str
+) -> None:
+    async with open_scene(handlers=[Echo()], limits={"messages_per_minute": 1}) as scene:
+        lost = scene.database.lost_before if when == "before" else scene.database.lost_after
+        lost.append("road_limit")
+        scene.wire.connected = False
+        last = message(scene.company, "uno")
+        with pytest.raises(RetryLater):
+            await scene.receive(last)
+        await scene.receive(last)  # As the journal gives it again.
+        await scene.road.sweeper.sweep(0)
+
+        async def ready() -> bool:
+            return await scene.rows("outbox") == ["ready"]
+
+        await scene.until(ready)
+        await scene.receive(message(scene.company, "dos"))
+
+        assert await scene.rows("outbox", "state || kind") == ["readynotice", "readyreply"]
+        assert await scene.rows("turns", "superseded") == [0]
+
+
+async def test_a_window_that_redis_has_forgotten_limits_nobody(open_scene: OpenScene) -> None:
+    async with open_scene(handlers=[Echo()], limits={"messages_per_minute": 1}) as scene:
+        await ready_reply(scene)
+        await scene.stores.redis.pipeline(["FLUSHDB"])
+        await scene.receive(message(scene.company, "dos"))
+        scene.wire.connected = True
+        await scene.road.sweeper.sweep(60)
+
+        assert await scene.arrived(1) == ["oí: uno\ndos"]
+
+
+async def test_with_redis_away_nobody_is_limited(
+    open_scene: OpenScene, store_urls: Urls, private_valkey: PrivateValkey
+) -> None:
+    urls = replace(store_urls, redis=private_valkey.url)
+    limits = {"messages_per_minute": 1}
+    async with open_scene(handlers=[Echo()], limits=limits, urls=urls) as scene:
+        await ready_reply(scene)
+        private_valkey.kill()
+        await scene.receive(message(scene.company, "dos"))
+        scene.wire.connected = True
+        await scene.road.sweeper.sweep(60)
+
+        assert await scene.arrived(1) == ["oí: uno\ndos"]
 
 
 async def test_a_repeated_message_is_neither_answered_nor_counted_twice(
