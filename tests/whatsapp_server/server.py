@@ -104,6 +104,11 @@ class WhatsAppServer:
             owner.unreceipted[node.get("id")] = node
             await connection.send(node)
 
+    async def tell(self, owner: Owner, node: Node) -> None:
+        """To the owner's client if it is there; what it tells is worth nothing later."""
+        if (connection := self.online.get(owner.number)) is not None and connection.active:
+            await connection.send(node)
+
     def customer(self, jid: Jid) -> Customer | None:
         """Whose address this is, if a customer's."""
         return self._addresses.get(jid.bare())

@@ -1,6 +1,7 @@
 """An owner, a customer and the bare client between them, for tests of what is on the wire."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,6 +60,14 @@ class Scene:
         """What the daemon makes of it."""
         reader = MessageReader(self.company, self.protos, Horizon(None, timedelta(hours=12)))
         return reader.read(await self.raw(wa_id), seq=1, now=datetime.now(UTC))
+
+    async def eventually(self, seen: Callable[[], bool], *, seconds: float = 10.0) -> None:
+        """Until the server has seen it; raises AssertionError where it does not come."""
+        for _ in range(int(seconds * 100)):
+            if seen():
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("the server never saw it")
 
     def _id(self, line: dict[str, Any]) -> str | None:
         if (line["event"], line.get("number")) != ("event", MESSAGE):
