@@ -44,6 +44,7 @@ class Connection:
         self.owner: Owner | None = None
         self.number = 0
         self.active = False
+        self.deaf = False  # The line stays, and nothing is answered, pings neither.
 
     async def run(self) -> None:
         """Until the socket closes."""
@@ -153,6 +154,7 @@ class Connection:
         self.owner, self.number = owner, device
         owner.logins += 1
         if owner.faults.silent:
+            self.deaf = True
             return
         if (refusal := owner.faults.refuses) is not None:
             await self.end(refusal)
@@ -166,7 +168,7 @@ class Connection:
     async def _take(self, node: Node) -> None:
         if self.server.remembers:
             self.server.seen.append(node)
-        if self._faults.silent:
+        if self.deaf:
             return
         if (delay := self._faults.delay) > 0:
             await asyncio.sleep(delay)

@@ -7,15 +7,15 @@ delivers again after the next login.
 
 from dataclasses import dataclass
 
-from tests.whatsapp_server.nodes import Jid, Node
+from tests.whatsapp_server.nodes import Node
 
 
 @dataclass
 class Faults:
     """Switched by a test; each counts from the next stanza on.
 
-    ``refuses`` is said instead of letting a client log in. ``silent`` keeps the line and answers
-    nothing, pings neither. ``delay`` seconds lie before each answer. ``linger`` is the time between
+    ``refuses`` is said instead of letting a client log in; ``silent`` is said nothing at all, then
+    and later. ``delay`` seconds lie before each answer. ``linger`` is the time between
     a last word and the hang-up: a client that gets both at once may take them in any order.
     """
 
@@ -45,9 +45,3 @@ def stream_error(code: int | str, *content: Node) -> Node:
 def conflict(kind: str, code: str = "") -> Node:
     """The end of a session that another one replaced, or whose device was removed."""
     return stream_error(code, Node("conflict", {"type": kind}))
-
-
-def receipt(kind: str, sender: Jid, wa_id: str, at: int) -> Node:
-    """Tells the client what became of a message it sent."""
-    attrs: dict[str, str | Jid] = {"from": sender, "id": wa_id, "type": kind, "t": str(at)}
-    return Node("receipt", attrs)

@@ -1,8 +1,10 @@
 """A daemon with nothing but sessions, executed as a process of its own and driven by JSON lines.
 
 ``program.py STATE_DIR COMPANY…`` says ``state``, ``message``, ``attached`` and ``answer`` lines
-and takes ``send``, ``hand``, ``hash``, ``settle`` and ``stop`` commands. It imports nothing of the
-tests, so that it can be executed by its path.
+and takes ``send``, ``hand``, ``hash``, ``settle``, ``leave``, ``want`` and ``stop`` commands. What
+is other than usual stands in the environment as JSON: ``PATIENCE`` by the field, and in
+``LAST_CONNECTED`` a time for a company. It imports nothing of the tests, so that it can be executed
+by its path.
 """
 
 import asyncio
@@ -10,12 +12,14 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from bot.config import Daemon, Settings
 from bot.whatsapp.files import Pairing
+from bot.whatsapp.patience import Patience
 from bot.whatsapp.sessions import Sessions, WantedCompany
 from bot.whatsapp.states import State
 from bot.wire import Outgoing, Unsettled, Wire
@@ -35,10 +39,21 @@ class Book:
     def __init__(self, companies: list[UUID], died: Path) -> None:
         self._companies = companies
         self._died = died
+        self._seen = json.loads(os.environ.get("LAST_CONNECTED", "{}"))
         self.wires: dict[UUID, Wire] = {}
 
     async def wanted(self) -> list[WantedCompany]:
-        return [WantedCompany(company) for company in self._companies]
+        return [WantedCompany(one, self._last_connected(one)) for one in self._companies]
+
+    def leave(self, company_id: UUID) -> None:
+        self._companies.remove(company_id)
+
+    def want(self, company_id: UUID) -> None:
+        self._companies.append(company_id)
+
+    def _last_connected(self, company_id: UUID) -> datetime | None:
+        seen = self._seen.get(str(company_id))
+        return datetime.fromisoformat(seen) if seen else None
 
     async def take(self, company_id: UUID) -> int | None:
         return 1 if company_id in self._companies else None
@@ -49,10 +64,14 @@ class Book:
     async def release(self, company_id: UUID, fence: int) -> None:
         say(event="released", company=company_id, fence=fence)
 
+    async def claim_number(self, company_id: UUID, phone: str) -> str | None:
+        del company_id, phone  # Alone in the world, and each company has a number of its own.
+        return None
+
     async def record_state(self, company_id: UUID, state: State, pairing: Pairing | None) -> None:
         phone = pairing.phone if pairing else None
-        detail = state.sentence("en")
-        say(event="state", company=company_id, reason=state.reason, sentence=detail, phone=phone)
+        words = {"phase": state.phase, "reason": state.reason, "sentence": state.sentence("en")}
+        say(event="state", company=company_id, phone=phone, **words)
 
     def forget(self, company_id: UUID) -> None:
         say(event="forgotten", company=company_id)
@@ -81,6 +100,9 @@ class Commands:
 
     async def obey(self, command: dict[str, Any]) -> None:
         """Do it and answer with a value or the name of the error."""
+        if command["do"] in ("leave", "want"):
+            getattr(self._book, command["do"])(UUID(command["company"]))
+            return
         wires = {str(company): wire for company, wire in self._book.wires.items()}
         wire = wires[command.get("company") or next(iter(wires))]
         deeds: dict[str, Callable[..., Awaitable[object]]] = {
@@ -125,6 +147,7 @@ async def main(state_dir: str, *companies: str) -> None:
         states=book,
         delivery=book,
         accept=book.accept,
+        patience=Patience(**json.loads(os.environ.get("PATIENCE", "{}"))),
     )
     running = asyncio.ensure_future(sessions.run())
     reader = asyncio.StreamReader()

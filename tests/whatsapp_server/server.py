@@ -18,6 +18,7 @@ from tests.whatsapp_server.people import Customer, Device, Owner, Scan
 from tests.whatsapp_server.protos import load_protos
 from tests.whatsapp_server.proxy import Proxy
 from tests.whatsapp_server.ratchet import Party
+from tests.whatsapp_server.rooms import Room
 from tests.whatsapp_server.tokens import read_tokens
 
 
@@ -30,6 +31,7 @@ class WhatsAppServer:
         self.authority = Authority()
         self.owners: dict[str, Owner] = {}
         self.customers: list[Customer] = []
+        self.rooms: dict[Jid, Room] = {}
         self.unpaired: dict[str, tuple[Connection, Device]] = {}
         self.online: dict[str, Connection] = {}
         self.seen: list[Node] = []
@@ -37,6 +39,7 @@ class WhatsAppServer:
         self.logged_in = asyncio.Event()  # Set whenever one more client takes messages.
         self.refuses_clients: Node | None = None
         self.environment: dict[str, str] = {}
+        self.proxy: Proxy
         self._tasks: set[asyncio.Task[Any]] = set()
         self._addresses: dict[Jid, Customer] = {}
 
@@ -50,13 +53,13 @@ class WhatsAppServer:
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
         await site.start()
-        proxy = Proxy(runner.addresses[0][:2], Patched(self.authority.root.public).trust)
-        await proxy.open()
-        self.environment = {"HTTPS_PROXY": proxy.url, "SSL_CERT_FILE": str(authority)}
+        self.proxy = Proxy(runner.addresses[0][:2], Patched(self.authority.root.public).trust)
+        await self.proxy.open()
+        self.environment = {"HTTPS_PROXY": self.proxy.url, "SSL_CERT_FILE": str(authority)}
         try:
             yield self
         finally:
-            await proxy.close()
+            await self.proxy.close()
             for task in tuple(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -73,6 +76,12 @@ class WhatsAppServer:
         self.customers.append(customer)
         self._addresses |= {jid: customer for jid in (customer.jid, customer.lid_jid) if jid}
         return customer
+
+    def room(self, jid: Jid, owner: Owner, name: str = "", *members: Customer) -> Room:
+        """A group or status that the owner is in."""
+        room = self.rooms[jid] = Room(jid, owner, self.protos, name=name)
+        room.members += members
+        return room
 
     async def scan(self, owner: Owner, code: str) -> None:
         """The owner's phone reads a pairing code."""
