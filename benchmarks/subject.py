@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.arrivals import Arrival, People, customer_in
 from benchmarks.population import Population
+from bot import event_loop
 from bot.stores import Urls
 from models.values import InboundMessage
 
@@ -187,7 +188,7 @@ def main() -> None:
         told.settling,
         Phones(),
     )
-    asyncio.run(_run(told.kind, setting))
+    event_loop.run(_run(told.kind, setting))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from bot.background import Background
@@ -26,18 +28,31 @@ UNTOLD_SECONDS = 4.0
 """Rows that no sweep has taken by then are marked without one."""
 
 REPLY_SECONDS = 10.0
-"""How long a customer's line waits for the reply, to go into the cache together with it."""
+"""How long a customer's line waits for the reply, to be written together with it."""
+
+FLUSH_SECONDS = 4.0
+"""How long a stop waits for what nobody has replied to."""
 
 MOST_WAITING = 5000
 """Lines held in this process at most; beyond it the ledger keeps them for the sweeper."""
 
 
+@dataclass
+class Untold:
+    """What of one chat is not written yet, in the order it was said."""
+
+    due: float
+    notes: list[Forgotten] = field(default_factory=list)
+
+
 class Memory:
     """Appends lines chat by chat in order, then marks their ledger rows as remembered.
 
-    A line that cannot be written now stays unmarked, and the sweeper brings it back. A row is
-    marked a while after its line is in the document and the cache, so that a turn which reads
-    all three at once finds the line in at least one.
+    What a customer says is written together with the reply, or a while later where none comes:
+    until then the ledger has it, and a turn reads it there. A line that cannot be written now
+    stays unmarked, and the sweeper brings it back. A row is marked a while after its line is in
+    the document and the cache, so that a turn which reads all three at once finds the line in
+    at least one.
     """
 
     def __init__(
@@ -46,17 +61,19 @@ class Memory:
         cache: ContextCache,
         desk: Desk,
         background: Background,
+        *,
+        reply_seconds: float = REPLY_SECONDS,
     ) -> None:
         self._conversations = conversations
         self._cache = cache
         self._desk = desk
         self._background = background
-        self._waiting: dict[Chat, list[Forgotten]] = {}
+        self._reply_seconds = reply_seconds
+        self._waiting: dict[Chat, Untold] = {}
         self._writing: set[Chat] = set()
         self._held = 0
-        self._unpushed: dict[Chat, tuple[float, list[Forgotten]]] = {}
         self._unmarked: deque[tuple[float, Forgotten]] = deque()
-        self._written = asyncio.Event()
+        self._touched = asyncio.Event()
 
     def remember(
         self, ledger: str, row_id: int, company_id: UUID, customer: CustomerRef, line: Line
@@ -71,29 +88,33 @@ class Memory:
                 return
             self._held += 1
             chat = (note.company_id, note.customer.id)
-            self._waiting.setdefault(chat, []).append(note)
-            if chat not in self._writing:
+            untold = self._waiting.setdefault(chat, Untold(_now() + self._reply_seconds))
+            untold.notes.append(note)
+            if chat not in self._writing and not _awaits_reply(note):
                 self._writing.add(chat)
                 self._background.start(self._write(chat), name="remember")
+        self._touched.set()
 
     async def run(self) -> None:
-        """Finish what was written and nobody else finishes, a batch at a time."""
+        """Finish what nobody else finishes, a batch at a time."""
         while True:
-            await self._written.wait()
+            await self._touched.wait()
             await asyncio.sleep(RIPE_SECONDS)
-            await self._push_overdue(_now())
+            await self._write_overdue(_now())
             if self._unmarked and self._unmarked[0][0] <= _now() - UNTOLD_SECONDS:
                 await self._mark(*self.take_ripe())
-            if not (self._unmarked or self._unpushed):
-                self._written.clear()
+            if not (self._unmarked or self._waiting):
+                self._touched.clear()
 
     async def heal(self) -> None:
         """Drop cached conversations that missed a line; raises RetryLater without Redis."""
         await self._cache.heal()
 
     async def flush(self) -> None:
-        """Finish everything that was written, now."""
-        await self._push_overdue(float("inf"))
+        """Finish everything, now; what takes too long is the next start's sweep to write."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await self._write_overdue(float("inf"))
         await self._mark(*self.take_ripe(float("inf")))
 
     def take_ripe(self, before: float | None = None) -> tuple[list[int], list[int]]:
@@ -108,26 +129,28 @@ class Memory:
     async def _write(self, chat: Chat) -> None:
         try:
             await asyncio.sleep(BEHIND_SECONDS)
-            while notes := self._waiting.pop(chat, None):
-                self._held -= len(notes)
-                await self._append(chat, notes)
+            while untold := self._waiting.pop(chat, None):
+                await self._append(chat, untold.notes)
         finally:
             self._writing.discard(chat)
 
-    async def _append(self, chat: Chat, notes: list[Forgotten]) -> None:
-        """A reply and what it answers go into the cache while the document is being written."""
-        awaited = all(note.line.sender is Sender.CUSTOMER for note in notes)
-        if awaited:
-            if await self._in_document(chat, notes):
-                self._await_reply(chat, notes)
-            return
-        _, asked = self._unpushed.pop(chat, (0.0, []))
-        lines = [note.line for note in (*asked, *notes)]
+    async def _write_overdue(self, now: float) -> None:
+        due = [chat for chat, untold in self._waiting.items() if untold.due <= now]
+        for chat in due:
+            if chat not in self._writing:
+                self._writing.add(chat)
+                await self._write(chat)
+
+    async def _append(self, chat: Chat, notes: Sequence[Forgotten]) -> None:
+        """Into the cache while the document is being written."""
+        self._held -= len(notes)
+        lines = [note.line for note in notes]
         pushing = asyncio.ensure_future(self._cache.push(*chat, lines))
         written = await self._in_document(chat, notes)
         if not await pushing:
             await self._cache.push(*chat, lines)
-        self._finished((*asked, *notes) if written else asked)
+        if written:
+            self._finished(notes)
 
     async def _in_document(self, chat: Chat, notes: Sequence[Forgotten]) -> bool:
         lines = [note.line for note in notes]
@@ -139,21 +162,10 @@ class Memory:
             return False
         return True
 
-    def _await_reply(self, chat: Chat, notes: list[Forgotten]) -> None:
-        due, waiting = self._unpushed.get(chat, (_now() + REPLY_SECONDS, []))
-        self._unpushed[chat] = (due, waiting + notes)
-        self._written.set()
-
-    async def _push_overdue(self, now: float) -> None:
-        for chat, (due, _) in list(self._unpushed.items()):
-            if due <= now and (waiting := self._unpushed.pop(chat, None)):
-                await self._cache.push(*chat, [note.line for note in waiting[1]])
-                self._finished(waiting[1])
-
     def _finished(self, notes: Iterable[Forgotten]) -> None:
         now = _now()
         self._unmarked.extend((now, note) for note in notes)
-        self._written.set()
+        self._touched.set()
 
     async def _mark(self, inbox: Sequence[int], outbox: Sequence[int]) -> None:
         if not inbox and not outbox:
@@ -162,6 +174,10 @@ class Memory:
             await self._desk.remembered(inbox, outbox)
         except RetryLater as error:
             log.warning("rows stay unmarked for the sweeper", extra={"why": str(error)})
+
+
+def _awaits_reply(note: Forgotten) -> bool:
+    return note.line.sender is Sender.CUSTOMER and not note.late
 
 
 def _now() -> float:

@@ -1,6 +1,5 @@
 """``lyrox run``: the daemon itself, or only a check of what it would start with."""
 
-import asyncio
 import os
 
 from bot.cli.arguments import Arguments
@@ -18,9 +17,9 @@ def run(arguments: Arguments) -> int:
 
     ensure_exec_environment(settings.whatsapp)
     os.umask(0o077)  # Session files hold keys; nobody else reads what we make.
-    from bot import app
+    from bot import app, event_loop
 
-    return asyncio.run(app.run(settings, shard=arguments.shard, setup=arguments.setup))
+    return event_loop.run(app.run(settings, shard=arguments.shard, setup=arguments.setup))
 
 
 def _check(path: str) -> int:

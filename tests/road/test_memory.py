@@ -1,10 +1,18 @@
 """History is written, cached and marked with as few words to the stores as possible."""
 
 import asyncio
+from datetime import UTC, datetime
+from functools import partial
+from uuid import uuid4
 
-from bot.memory import RIPE_SECONDS
+from bot.background import Background
+from bot.context_cache import ContextCache
+from bot.memory import RIPE_SECONDS, Memory
+from models.values import CustomerRef, Line, Sender
 from tests.builders import message
 from tests.road.conftest import Echo, OpenScene
+
+LINE = Line("M1", datetime(2026, 11, 2, 15, tzinfo=UTC), Sender.CUSTOMER, "hola")
 
 
 async def test_a_row_is_marked_by_the_sweep_once_its_line_has_ripened(
@@ -36,6 +44,57 @@ async def test_question_and_reply_go_into_the_cache_together(open_scene: OpenSce
         [after] = await scene.stores.redis.pipeline(("LRANGE", key, 0, -1))
 
     assert (len(before), len(after)) == (2, 4)
+
+
+async def test_question_and_reply_go_into_the_document_together(open_scene: OpenScene) -> None:
+    async with open_scene(handlers=[Echo(seconds=0.3)]) as scene:
+        await scene.receive(message(scene.company, "uno"))
+        await asyncio.sleep(0.15)
+        (customer,) = await scene.rows("customers", "id")
+        last = partial(scene.stores.conversations.last, scene.company, customer)
+        before = await last()
+        await scene.arrived(1)
+
+        async def written() -> bool:
+            return len(await last()) == 2
+
+        await scene.until(written)
+
+    assert before == []
+
+
+async def test_what_nobody_replies_to_is_written_all_the_same(open_scene: OpenScene) -> None:
+    async with (
+        open_scene(handlers=[Echo()], attach=False) as scene,
+        Background(drain_seconds=2) as notes,
+    ):
+        stores, desk = scene.stores, scene.road.desk
+        memory = Memory(
+            stores.conversations, ContextCache(stores.redis), desk, notes, reply_seconds=0.1
+        )
+        customer = CustomerRef(uuid4(), "+584140000001")
+        running = asyncio.ensure_future(memory.run())
+        memory.remember("inbox", 1, scene.company, customer, LINE)
+
+        async def written() -> bool:
+            return bool(await stores.conversations.last(scene.company, customer.id))
+
+        early = await written()
+        await scene.until(written)
+        running.cancel()
+
+    assert not early
+
+
+async def test_a_stop_writes_what_nobody_replied_to(open_scene: OpenScene) -> None:
+    async with open_scene(handlers=[Echo()], attach=False) as scene:
+        customer = CustomerRef(uuid4(), "+584140000001")
+        scene.road.memory.remember("inbox", 1, scene.company, customer, LINE)
+        await scene.road.memory.flush()
+
+        lines = await scene.stores.conversations.last(scene.company, customer.id)
+
+    assert [line.id for line in lines] == [LINE.id]
 
 
 async def test_a_stop_leaves_nothing_unmarked(open_scene: OpenScene) -> None:
