@@ -86,6 +86,18 @@ def _user(server: "WhatsAppServer", jid: str | Jid) -> Node:
     return Node("user", {"jid": jid}, content)
 
 
+def group(connection: "Connection", node: Node) -> Node | None:
+    """What a group is and who is in it. A group that the owner is not in is refused."""
+    to = node.attrs["to"]
+    room = connection.server.rooms.get(to) if isinstance(to, Jid) else None
+    return room.info() if room else refusal(403, "forbidden")
+
+
+def refusal(code: int, words: str) -> Node:
+    """What the server answers where it does not do what was asked."""
+    return Node("error", {"code": str(code), "text": words})
+
+
 ANSWERS: Mapping[str, Callable[["Connection", Node], Node | None]] = MappingProxyType(
-    {"encrypt": keys, "usync": who_has_what, "privacy": privacy}
+    {"encrypt": keys, "usync": who_has_what, "privacy": privacy, "w:g2": group}
 )

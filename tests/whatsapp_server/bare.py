@@ -11,6 +11,7 @@ from uuid import UUID
 from bot.whatsapp.identity import jid_parts
 from bot.whatsapp.library import Protos, read_protos
 from tests.whatsapp_server.hosted import Hosted, executing
+from tests.whatsapp_server.nodes import Jid
 
 _PROGRAM = Path(__file__).with_name("bare_client.py")
 
@@ -93,6 +94,14 @@ class BareClient:
         answer = self._protos.events.PairPhoneReturnFunction.FromString(raw)
         _check(answer.Error)
         return str(answer.Code)
+
+    async def group(self, jid: Jid) -> Any:
+        """What the server tells of a group."""
+        asked = self._jid(str(jid))
+        raw = await self.call("GetGroupInfo", asked, len(asked))
+        answer = self._protos.events.GetGroupInfoReturnFunction.FromString(raw)
+        _check(answer.Error)
+        return answer.GroupInfo
 
     async def open_vote(self, event: bytes) -> list[bytes]:
         """The hashes of the options that a poll's vote chose."""

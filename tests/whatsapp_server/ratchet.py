@@ -10,13 +10,10 @@ import hmac
 import os
 from dataclasses import dataclass, field
 
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.padding import PKCS7
 
+from tests.whatsapp_server import cbc
 from tests.whatsapp_server.fields import Fields, bytes_of, number_of, pack, unpack
 from tests.whatsapp_server.keys import KeyPair, typed
 
@@ -71,7 +68,7 @@ class Session:
                 1: typed(self.ratchet.public),
                 2: counter,
                 3: self.previous,
-                4: _aes(cipher, iv, plain),
+                4: cbc.encrypt(cipher, iv, plain),
             }
         )
         message = body + _mac(mac, self.ours, self.theirs, body)
@@ -88,7 +85,7 @@ class Session:
         if not hmac.compare_digest(mac, _mac(key, self.theirs, self.ours, body)):
             raise ValueError("the message does not verify")
         self.opening = None
-        return _unaes(cipher, iv, bytes_of(fields, 4))
+        return cbc.decrypt(cipher, iv, bytes_of(fields, 4))
 
     def _seed(self, ratchet: bytes, counter: int) -> bytes:
         if (ratchet, counter) in self.skipped:
@@ -132,8 +129,7 @@ class Party:
             if bundle is None:
                 raise ValueError(f"no session with {peer}")
             self.sessions[peer] = self._begin(bundle)
-        padding = 1 + os.urandom(1)[0] % 15
-        return self.sessions[peer].encrypt(plain + bytes([padding]) * padding)
+        return self.sessions[peer].encrypt(padded(plain))
 
     def decrypt(self, peer: str, kind: str, message: bytes) -> bytes:
         """The plaintext of a message from *peer*."""
@@ -177,6 +173,12 @@ class Party:
         return Session(self.identity.public, identity, root, self.signed, _Chain(key))
 
 
+def padded(plain: bytes) -> bytes:
+    """WhatsApp's own padding, under the one of the cipher."""
+    padding = 1 + os.urandom(1)[0] % 15
+    return plain + bytes([padding]) * padding
+
+
 def _hkdf(secret: bytes, salt: bytes, label: bytes, length: int) -> bytes:
     return HKDF(SHA256(), length, salt=salt, info=label).derive(secret)
 
@@ -198,16 +200,3 @@ def _message_keys(seed: bytes) -> tuple[bytes, bytes, bytes]:
 
 def _mac(key: bytes, sender: bytes, receiver: bytes, body: bytes) -> bytes:
     return hmac.new(key, typed(sender) + typed(receiver) + body, hashlib.sha256).digest()[:8]
-
-
-def _aes(key: bytes, iv: bytes, plain: bytes) -> bytes:
-    padder = PKCS7(128).padder()
-    encryptor = Cipher(AES(key), CBC(iv)).encryptor()
-    return encryptor.update(padder.update(plain) + padder.finalize()) + encryptor.finalize()
-
-
-def _unaes(key: bytes, iv: bytes, sealed: bytes) -> bytes:
-    decryptor = Cipher(AES(key), CBC(iv)).decryptor()
-    padded = decryptor.update(sealed) + decryptor.finalize()
-    unpadder = PKCS7(128).unpadder()
-    return unpadder.update(padded) + unpadder.finalize()

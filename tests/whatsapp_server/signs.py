@@ -25,7 +25,8 @@ def receipt(customer: Customer, *wa_ids: str, kind: str = DELIVERED) -> Node:
 def read_on_phone(owner: Owner, customer: Customer, *wa_ids: str) -> Node:
     """The owner has opened the chat on the phone, which the other devices are told."""
     first, *others = wa_ids
-    attrs = {"from": owner.lid_jid(), "recipient": customer.lid_jid, "type": "read-self"}
+    attrs: dict[str, Value] = {"from": owner.lid_jid(), "type": "read-self"}
+    attrs["recipient"] = customer.lid_jid
     return Node("receipt", {**attrs, "id": first, "t": _now()}, _list(others))
 
 

@@ -19,6 +19,8 @@ from tests.whatsapp_server.nursery import seed
 from tests.whatsapp_server.people import Customer
 from tests.whatsapp_server.server import WhatsAppServer
 
+# An author's key for a group is an event of its own, with the id of the message behind it.
+KEY = "senderKeyDistributionMessage"
 PHONE, LID = "5215587654321", "999888777666555"
 
 
@@ -56,10 +58,19 @@ class Scene:
         """The same, readable."""
         return self.protos.events.Message.FromString(await self.raw(wa_id))
 
+    def events(self) -> list[Any]:
+        """Every message event so far."""
+        said = [line for line in self.client.hosted.said if line.get("number") == MESSAGE]
+        return [self.protos.events.Message.FromString(bytes.fromhex(line["raw"])) for line in said]
+
     async def read(self, wa_id: str) -> InboundMessage | Ignored:
         """What the daemon makes of it."""
+        return self.understand(await self.raw(wa_id))
+
+    def understand(self, raw: bytes) -> InboundMessage | Ignored:
+        """What the daemon makes of an event."""
         reader = MessageReader(self.company, self.protos, Horizon(None, timedelta(hours=12)))
-        return reader.read(await self.raw(wa_id), seq=1, now=datetime.now(UTC))
+        return reader.read(raw, seq=1, now=datetime.now(UTC))
 
     async def eventually(self, seen: Callable[[], bool], *, seconds: float = 10.0) -> None:
         """Until the server has seen it; raises AssertionError where it does not come."""
@@ -73,7 +84,7 @@ class Scene:
         if (line["event"], line.get("number")) != ("event", MESSAGE):
             return None
         event = self.protos.events.Message.FromString(bytes.fromhex(line["raw"]))
-        return str(event.Info.ID)
+        return None if event.Message.HasField(KEY) else str(event.Info.ID)
 
 
 @asynccontextmanager
