@@ -92,7 +92,7 @@ async def opened(setting: Setting) -> AsyncIterator[Accept]:
                 settings,
                 stores,
                 build(model, prompts, settings.conversation.pause_minutes),
-                phrases=prompts.say("es"),
+                prompts=prompts,
                 host=Host(uuid4(), "benchmark", 0, "daemon"),
                 metrics=metrics,
                 ring=ring,

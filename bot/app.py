@@ -192,7 +192,7 @@ async def _opened(
                 settings,
                 stores,
                 build(model, prompts, settings.conversation.pause_minutes),
-                phrases=prompts.say("es"),
+                prompts=prompts,
                 host=host,
                 metrics=metrics,
                 ring=ring,

@@ -13,7 +13,7 @@ from bot.logs import log_context
 from bot.memory import Memory
 from bot.metrics import Metrics
 from bot.rate_limit import Count, Counted, RateLimit
-from handlers import Phrases
+from handlers import Prompts, language_of
 from models.ledger import Accepted, Ledger
 from models.text import clean
 from models.values import Channel, InboundMessage, Line, Sender
@@ -34,7 +34,7 @@ class Intake:
         lanes: Lanes,
         memory: Memory,
         *,
-        phrases: Phrases,
+        prompts: Prompts,
         metrics: Metrics,
         pause_minutes: int,
         notify: Callable[[UUID, Channel], None],
@@ -44,7 +44,7 @@ class Intake:
         self._limit = limit
         self._lanes = lanes
         self._memory = memory
-        self._phrases = phrases
+        self._prompts = prompts
         self._metrics = metrics
         self._pause_seconds = pause_minutes * 60.0
         self._notify = notify
@@ -135,7 +135,7 @@ class Intake:
                 kept.customer.id,
                 message.channel,
                 message.chat,
-                self._phrases.slow_down,
+                self._prompts.say(language_of(message.text) or "es").slow_down,
             )
             self._notify(message.company_id, message.channel)
 

@@ -23,7 +23,7 @@ from bot.stores import Stores
 from bot.sweeper import Sweeper
 from bot.turns import Turns
 from bot.wire import Wire
-from handlers import Handler, Phrases
+from handlers import Handler, Prompts
 from models.errors import RetryLater
 from models.ledger import Desk, Ledger
 from models.values import Channel
@@ -68,7 +68,7 @@ async def open_road(
     stores: Stores,
     handlers: Sequence[Handler],
     *,
-    phrases: Phrases,
+    prompts: Prompts,
     host: Host,
     metrics: Metrics,
     ring: Ring | None = None,
@@ -133,7 +133,7 @@ async def open_road(
             handlers,
             recall,
             host=host.id,
-            phrases=phrases,
+            prompts=prompts,
             metrics=metrics,
             pause_minutes=talk.pause_minutes,
             retry_minutes=settings.llm.retry_minutes,
@@ -153,7 +153,7 @@ async def open_road(
             RateLimit(stores.redis, limit=settings.limits.messages_per_minute),
             lanes,
             memory,
-            phrases=phrases,
+            prompts=prompts,
             metrics=metrics,
             pause_minutes=talk.pause_minutes,
             notify=notify,

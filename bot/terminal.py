@@ -172,7 +172,7 @@ async def _talking(
                 settings,
                 stores,
                 build(model, prompts, settings.conversation.pause_minutes),
-                phrases=prompts.say("es"),
+                prompts=prompts,
                 host=host,
                 metrics=Metrics(),
                 ring=await _daemon_ring(settings, stores, stack),

@@ -11,7 +11,7 @@ from bot.lanes import Chat
 from bot.logs import log_context
 from bot.metrics import Metrics
 from bot.recall import HISTORY_LINES, Recall
-from handlers import Handler, Phrases
+from handlers import Handler, Phrases, Prompts, language
 from models.errors import GiveUp, RetryLater
 from models.ledger import Ledger, Part
 from models.values import Channel, Line, Reply, Silence, Turn
@@ -37,7 +37,7 @@ class Turns:
         recall: Recall,
         *,
         host: UUID,
-        phrases: Phrases,
+        prompts: Prompts,
         metrics: Metrics,
         pause_minutes: int,
         retry_minutes: Sequence[float],
@@ -50,7 +50,7 @@ class Turns:
         self._handlers = handlers
         self._recall = recall
         self._host = host
-        self._phrases = phrases
+        self._prompts = prompts
         self._metrics = metrics
         self._pause_minutes = pause_minutes
         self._retry_minutes = retry_minutes
@@ -131,7 +131,7 @@ class Turns:
             host=self._host,
             delay=60 * self._retry_minutes[turn.tries],
             reason=reason,
-            notice=self._phrases.answer_shortly,
+            notice=self._say(turn).answer_shortly,
             notice_minutes=self._notice_minutes,
         )
         self._metrics.turn("deferred", "none")
@@ -142,7 +142,7 @@ class Turns:
     async def _hand_over(self, turn: Turn, reason: str) -> None:
         log.warning("turn handed over", extra={"turn": str(turn.id), "why": reason})
         reply = Reply(
-            parts=(self._phrases.handover_after_failure,),
+            parts=(self._say(turn).handover_after_failure,),
             handler="handover",
             pause_minutes=self._pause_minutes,
             pause_reason="handover",
@@ -150,6 +150,9 @@ class Turns:
             event_data={"reason": "no answer was possible", "why": reason},
         )
         await self._record(turn, reply)
+
+    def _say(self, turn: Turn) -> Phrases:
+        return self._prompts.say(language(turn))
 
 
 def _with_history(turn: Turn, lines: Sequence[Line], unremembered: Sequence[Line]) -> Turn:

@@ -2,6 +2,7 @@
 
 from handlers.base import Completion, Handler, LanguageModel, Message, Prompt
 from handlers.hand_over import HandOver
+from handlers.language import language, language_of
 from handlers.media import Media
 from handlers.opt_out import OptOut
 from handlers.persona import Persona
@@ -16,6 +17,8 @@ __all__ = [
     "Prompt",
     "Prompts",
     "build",
+    "language",
+    "language_of",
     "load_prompts",
 ]
 

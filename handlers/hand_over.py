@@ -2,6 +2,7 @@
 
 import re
 
+from handlers.language import language
 from handlers.prompts import Prompts
 from models.text import words
 from models.values import Reply, Turn
@@ -88,13 +89,13 @@ def handed_over(text: str, *, handler: str, pause_minutes: int, reason: str) -> 
 def _language(turn: Turn) -> str | None:
     said = words(turn.text[:_READ_CHARACTERS])
     alone = " ".join(_POLITE.sub(" ", said).split())
-    for language, phrases in _ALONE.items():
+    for known, phrases in _ALONE.items():
         if alone in phrases:
-            return language
-    for language, pattern in (("es", _SPANISH), ("en", _ENGLISH)):
+            return known
+    for known, pattern in (("es", _SPANISH), ("en", _ENGLISH)):
         if any(not _REFUSED.search(said[: found.start()]) for found in pattern.finditer(said)):
-            return language
-    return "es" if _asks_for_owner(said, turn.company.name) else None
+            return known
+    return language(turn) if _asks_for_owner(said, turn.company.name) else None
 
 
 def _asks_for_owner(said: str, company: str) -> bool:

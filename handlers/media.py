@@ -1,5 +1,6 @@
 """Messages we cannot read: one kind sentence instead of a guess."""
 
+from handlers.language import language
 from handlers.prompts import Prompts
 from models.text import visible
 from models.values import Kind, Reply, Turn
@@ -11,12 +12,13 @@ class Media:
     name = "media"
 
     def __init__(self, prompts: Prompts) -> None:
-        self._phrases = prompts.phrases
+        self._prompts = prompts
 
     def wants(self, turn: Turn) -> bool:
         return not any(visible(line.text).strip() for line in turn.messages)
 
     async def answer(self, turn: Turn) -> Reply:
         only_text = all(kind is Kind.TEXT for kind in turn.kinds)
-        text = self._phrases.nothing_readable if only_text else self._phrases.not_text
+        say = self._prompts.say(language(turn))
+        text = say.nothing_readable if only_text else say.not_text
         return Reply(parts=(text,), handler=self.name)

@@ -8,9 +8,10 @@ from handlers.base import Completion, LanguageModel, Prompt
 from handlers.brief import Briefs, Opening
 from handlers.guard import Verdict, allowed_stage, inspect, product_to_pay
 from handlers.hand_over import handed_over
+from handlers.language import language
 from handlers.links import without_links
 from handlers.money import price_text
-from handlers.prompts import Prompts, fill
+from handlers.prompts import Phrases, Prompts, fill
 from models.text import one_line
 from models.values import AiMetadata, ProductCard, Reply, Turn
 
@@ -73,34 +74,31 @@ class Persona:
         return replace(second, ai=_added(first.ai, second.ai))
 
     def _reply(self, turn: Turn, judged: _Judged) -> Reply:
+        say = self._prompts.say(language(turn))
         if judged.verdict.problems:
             reason = f"guard: {', '.join(judged.verdict.problems)}"
-            return self._hand_over(self._prompts.phrases.handover_after_failure, reason)
+            return self._hand_over(say.handover_after_failure, reason)
         return replace(
-            self._said(turn, judged),
+            self._said(turn, judged, say),
             stage=allowed_stage(turn.customer.stage, judged.answer.stage),
         )
 
-    def _said(self, turn: Turn, judged: _Judged) -> Reply:
+    def _said(self, turn: Turn, judged: _Judged, say: Phrases) -> Reply:
         text = judged.verdict.text
         product = product_to_pay(judged.answer, turn.company)
         if product is not None and not product.payment_link:
-            return self._by_hand(text, product)
+            return self._by_hand(text, product, say)
         if product is not None:
-            text = f"{text}\n\n{self._payment_line(product)}"
+            text = f"{text}\n\n{_payment_line(product, say)}"
         if _calls_a_person(judged.answer):
-            return self._hand_over(f"{text}\n\n{self._prompts.phrases.handed_over}", "model")
+            return self._hand_over(f"{text}\n\n{say.handed_over}", "model")
         return _flagged(Reply(parts=(text,), handler=self.name), judged.answer)
 
-    def _by_hand(self, text: str, product: ProductCard) -> Reply:
-        sentence = fill(self._prompts.phrases.no_payment_link, **_slots(product))
+    def _by_hand(self, text: str, product: ProductCard, say: Phrases) -> Reply:
+        sentence = fill(say.no_payment_link, **_slots(product))
         promises_link = any(word in text.casefold() for word in ("enlace", "link"))
         whole = sentence if promises_link else f"{text}\n\n{sentence}"
         return self._hand_over(whole, "no_payment_link")
-
-    def _payment_line(self, product: ProductCard) -> str:
-        link = (product.payment_link or "").strip()
-        return fill(self._prompts.phrases.payment_link, **_slots(product), link=link)
 
     def _hand_over(self, text: str, reason: str) -> Reply:
         return handed_over(
@@ -112,6 +110,11 @@ def _calls_a_person(answer: Answer) -> bool:
     """Whether the model passes the chat on, or heard a wish that our own patterns missed."""
     asked = any(action.kind == "hand_over" for action in answer.actions)
     return asked or answer.intent == "human_request"
+
+
+def _payment_line(product: ProductCard, say: Phrases) -> str:
+    link = (product.payment_link or "").strip()
+    return fill(say.payment_link, **_slots(product), link=link)
 
 
 def _slots(product: ProductCard) -> dict[str, str]:

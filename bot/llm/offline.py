@@ -3,6 +3,7 @@
 import re
 
 from handlers.answer import Action, Answer, Intent, Sentiment
+from handlers.language import language
 from handlers.money import price_text
 from handlers.prompts import Phrases, Prompts, fill
 from models.text import one_line, words
@@ -39,10 +40,6 @@ _YES = re.compile(
     r"^(?:si+|claro|dale|ok|okay|de una|por supuesto|va|vale|perfecto|listo|yes|sure|yeah)"
     r"(?: (?:si|claro|dale|quiero|por favor|porfa|please|me interesa|ayudame))*$"
 )
-_ENGLISH = {"hi", "hello", "hey", "how", "much", "price", "the", "you", "buy", "what", "thanks",
-            "thank", "want", "please", "yes", "sure", "products", "services", "offer"}  # fmt: skip
-_SPANISH = {"hola", "buenas", "que", "cuanto", "precio", "el", "la", "de", "quiero", "gracias",
-            "si", "por", "buenos", "un", "una", "los", "comprar", "cuesta"}  # fmt: skip
 
 
 class Offline:
@@ -57,7 +54,7 @@ class Offline:
 
     def answer(self, turn: Turn, *, only_known: bool) -> Answer | None:
         said = words(turn.text[:_READ_CHARACTERS])
-        say = self._prompts.say(_language(said))
+        say = self._prompts.say(language(turn))
         known = _known(turn, said, say, only_known=only_known)
         if known is None and not only_known:
             return _answer("other", "neutral", say.generic, confidence=0.5)
@@ -182,9 +179,3 @@ def _named(products: tuple[ProductCard, ...], said: str) -> ProductCard | None:
 
 def _name_words(product: ProductCard) -> set[str]:
     return {word for word in words(product.name).split() if len(word) >= 4}
-
-
-def _language(said: str) -> str:
-    heard = said.split()
-    english = sum(word in _ENGLISH for word in heard)
-    return "en" if english > sum(word in _SPANISH for word in heard) else "es"

@@ -76,7 +76,12 @@ async def test_the_customer_is_told_and_the_chat_is_paused(
     assert reply.event_data == {"reason": "asked_for_a_person"}
 
 
-async def test_english_is_answered_in_english(handler: HandOver, prompts: Prompts) -> None:
-    reply = await handler.answer(turn("I need to talk to a real person"))
+@pytest.mark.parametrize(
+    "text", ["I need to talk to a real person", "hi, can I talk to Emilio please"]
+)
+async def test_english_is_answered_in_english(
+    text: str, handler: HandOver, prompts: Prompts
+) -> None:
+    reply = await handler.answer(turn(text))
 
     assert reply.parts == (prompts.english.handed_over,)

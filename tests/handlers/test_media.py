@@ -3,7 +3,7 @@
 from handlers import Prompts
 from handlers.media import Media
 from models.values import Kind
-from tests.handlers.making import turn
+from tests.handlers.making import line, turn
 
 
 async def test_a_voice_message_gets_one_kind_sentence(prompts: Prompts) -> None:
@@ -20,6 +20,12 @@ async def test_a_message_of_invisible_characters_is_asked_for_again(prompts: Pro
 
     assert handler.wants(asked)
     assert (await handler.answer(asked)).parts == (prompts.phrases.nothing_readable,)
+
+
+async def test_it_is_said_in_the_language_written_before(prompts: Prompts) -> None:
+    asked = turn("", kinds=(Kind.AUDIO,), history=(line("hi, how much is the plan?"),))
+
+    assert (await Media(prompts).answer(asked)).parts == (prompts.english.not_text,)
 
 
 def test_text_beside_a_picture_is_for_the_persona(prompts: Prompts) -> None:

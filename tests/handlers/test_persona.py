@@ -1,5 +1,8 @@
 """From a model's decision to a reply, and to a person where the model must not decide."""
 
+from string import Template
+from typing import Any
+
 import pytest
 
 from handlers import Prompts
@@ -105,6 +108,31 @@ async def test_the_model_may_call_a_person(changes: dict[str, object], prompts: 
 
     assert reply.parts == (f"Lamento lo ocurrido.\n\n{prompts.phrases.handed_over}",)
     assert (reply.pause_minutes, reply.event) == (60, "handover_requested")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"actions": [link_action("P1")]}, "no_payment_link"),
+        ({"actions": [{"kind": "hand_over", "product_ref": None}]}, "handed_over"),
+        ({"text": "It is $50"}, "handover_after_failure"),
+    ],
+)
+async def test_our_own_sentences_are_in_the_customers_language(
+    changes: dict[str, Any], sentence: str, prompts: Prompts
+) -> None:
+    said = answer(**{"text": "Great!", **changes})
+
+    asked = turn("I would like to buy the plan")
+    reply = await persona(ScriptedModel(said, said), prompts).answer(asked)
+
+    english = getattr(prompts.english, sentence)
+    assert reply.parts[0].endswith(fill_plan(english))
+
+
+def fill_plan(sentence: str) -> str:
+    """The sentence about the first product, if it is about one."""
+    return Template(sentence).substitute(product="Plan Personalizado", price="98.00 USD")
 
 
 @pytest.mark.parametrize(

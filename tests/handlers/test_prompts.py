@@ -1,13 +1,16 @@
 """Texts are found without a checkout, complete, and refused with the name of the file."""
 
+import re
 import shutil
 import tomllib
+from dataclasses import fields
 from pathlib import Path
+from string import Template
 
 import pytest
 
 from handlers import Prompts, load_prompts
-from handlers.prompts import fill
+from handlers.prompts import Phrases, fill
 from models.errors import StartupRefused
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -81,6 +84,19 @@ def test_a_spoiled_phrase_is_named(line: str, complaint: str, folder: Path) -> N
 
 def test_owner_text_is_never_expanded_again() -> None:
     assert fill("Hola $name", name="$company ${x} $$") == "Hola $company ${x} $$"
+
+
+@pytest.mark.parametrize("phrase", [field.name for field in fields(Phrases)])
+def test_both_languages_say_the_same_with_the_same_slots(phrase: str, prompts: Prompts) -> None:
+    spanish, english = (getattr(prompts.say(language), phrase) for language in ("es", "en"))
+
+    assert _slots(spanish) == _slots(english)
+    beside_slots = re.sub(r"\$\w+", "", spanish)
+    assert spanish != english or not any(map(str.isalpha, beside_slots))
+
+
+def _slots(text: str) -> list[str]:
+    return sorted(Template(text).get_identifiers())
 
 
 def test_the_version_changes_with_what_a_model_reads(folder: Path, prompts: Prompts) -> None:

@@ -169,7 +169,7 @@ def open_scene(
                 settings,
                 replace(stores, database=cast("Database", unsteady := Unsteady(stores.database))),
                 handlers or build(model, prompts, settings.conversation.pause_minutes),
-                phrases=prompts.say("es"),
+                prompts=prompts,
                 host=Host(host_id, "test", 0, "daemon"),
                 metrics=Metrics(),
                 ring=ring,

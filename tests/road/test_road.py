@@ -11,6 +11,7 @@ import pytest
 
 from bot.stores import Urls
 from bot.wire import NotSent, Settlement, Unconfirmed, Unsettled
+from handlers import load_prompts
 from models.errors import GiveUp, RetryLater
 from models.values import Reply, Sender, Silence, Stage
 from tests.bot.conftest import PrivateValkey
@@ -261,6 +262,17 @@ async def test_when_nothing_answers_one_notice_goes_out_and_the_turn_waits(
 
     assert said[1] == "oí: hola"
     assert await scene.rows("inbox") == ["answered"]
+
+
+async def test_notices_are_in_the_customers_language(open_scene: OpenScene) -> None:
+    say = load_prompts().say("en")
+    echo = Echo(failures=[RetryLater("down")])
+    async with open_scene(handlers=[echo], limits={"messages_per_minute": 1}) as scene:
+        await scene.receive(message(scene.company, "hi, how much is it?"))
+        await scene.arrived(1)
+        await scene.receive(message(scene.company, "are you there?"))
+
+        assert await scene.arrived(2) == [say.answer_shortly, say.slow_down]
 
 
 async def test_a_turn_nobody_can_answer_is_handed_over_in_the_end(open_scene: OpenScene) -> None:
