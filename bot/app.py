@@ -29,6 +29,7 @@ from bot.signals import stopping
 from bot.status import StatusPage
 from bot.stores import Stores, Urls, open_stores, urls_of
 from bot.wakes import Wakes
+from bot.watching import watch_models, watch_stores
 from bot.web import serve
 from bot.whatsapp.sessions import Connector, Sessions
 from handlers import build, load_prompts
@@ -198,8 +199,6 @@ async def _opened(
                 ring=ring,
             )
         )
-        metrics.watch("store_failures", lambda: stores.redis.failures, store="redis")
-        metrics.watch("doorbell_malformed", lambda: doorbell.skipped)
         wakes = Wakes(stores.redis)
         states = PublicStates(
             road.desk,
@@ -216,6 +215,10 @@ async def _opened(
             accept=road.intake.accept,
             connector=connector,
         )
+        metrics.watch("doorbell_malformed", lambda: doorbell.skipped)
+        metrics.watch("journal_entries", sessions.unstored)
+        watch_stores(metrics, stores, doorbell, wakes)
+        watch_models(metrics, model)
         yield Daemon(
             settings, stores, road, doorbell, wakes, sessions, states, metrics, model.describe()
         )

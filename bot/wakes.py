@@ -28,6 +28,11 @@ class Wakes:
         self._followed: set[UUID] = set()
         self._connected = False
 
+    @property
+    def failures(self) -> int:
+        """How often it could not listen since the start, for the metrics."""
+        return self._reach.failures
+
     async def follow(self, company_id: UUID) -> None:
         """Hear the company's wakes from now on."""
         self._followed.add(company_id)

@@ -19,6 +19,7 @@ from pymongo import errors as driver
 from models import conversation_document as shape
 from models.conversation_document import Document, Summary
 from models.errors import GiveUp, RetryLater, StartupRefused, Unavailable
+from models.refusals import OTHER_INDEX, TOO_LARGE, Refused
 from models.text import clean
 from models.values import CustomerRef, Line, Stage
 
@@ -34,7 +35,6 @@ TIMEOUTS: dict[str, Any] = {
 }
 INDEXES = [IndexModel(keys, **options) for keys, options in shape.INDEXES]
 _PLAIN_PHONE_INDEX = "companyId_1_customerPhone_1"
-_OTHER_INDEX, _TOO_LARGE = frozenset({85, 86}), frozenset({10334, 17419})
 
 
 class Collection(Protocol):
@@ -57,6 +57,8 @@ class Conversations:
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
         self._resting_until = 0.0
+        self.failures = 0
+        """How many calls MongoDB did not do since the start, for the metrics."""
 
     async def append(
         self,
@@ -111,8 +113,8 @@ class Conversations:
         """Make the document's indexes; a plain phone index becomes the unique one."""
         try:
             await self._call(lambda: self._collection.create_indexes(INDEXES))
-        except _Refused as refused:
-            if refused.code not in _OTHER_INDEX:
+        except Refused as refused:
+            if refused.code not in OTHER_INDEX:
                 raise
             await self._call(lambda: self._collection.drop_index(_PLAIN_PHONE_INDEX))
             await self._call(lambda: self._collection.create_indexes(INDEXES))
@@ -140,7 +142,7 @@ class Conversations:
             # Unordered, though the server keeps the order: where another process has just
             # made the document our first write fails, and the others must still be done.
             await self._call(lambda: self._collection.bulk_write(writes, ordered=False))
-        except _Refused as refused:
+        except Refused as refused:
             if refused.unconfirmed:
                 raise
             return [error for error in refused.errors if not shape.was_made_by_another(error)]
@@ -153,7 +155,7 @@ class Conversations:
             if code == shape.DUPLICATE:
                 # PostgreSQL has given the number to this customer: the other one is history.
                 await self._change(shape.other_holder(company_id, customer), shape.PHONE_FREED)
-            elif code in _TOO_LARGE:
+            elif code in TOO_LARGE:
                 # A document holds 16 MB. The ledger has every line; messageCount stays true.
                 log.warning("a full conversation loses its older half", extra={"id": customer.id})
                 await self._change(_key(company_id, customer.id), shape.OLDER_HALF_DROPPED)
@@ -169,6 +171,14 @@ class Conversations:
         return await self._change(_key(company_id, customer_id), change)
 
     async def _call(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        try:
+            return await self._asked(call)
+        except RetryLater as error:
+            # Single writes that were refused are somebody's to repair.
+            self.failures += not (isinstance(error, Refused) and error.writes_alone)
+            raise
+
+    async def _asked(self, call: Callable[[], Awaitable[Any]]) -> Any:
         clock = asyncio.get_running_loop().time
         if clock() < self._resting_until:
             raise RetryLater("MongoDB did not answer a moment ago", delay=REST_SECONDS)
@@ -179,22 +189,11 @@ class Conversations:
             self._resting_until = clock() + REST_SECONDS
             raise RetryLater(f"MongoDB does not answer: {_short(error)}") from error
         except driver.OperationFailure as error:
-            raise _Refused(error) from error
+            raise Refused(_short(error), error.details, error.code) from error
         except (BSONError, OverflowError) as error:
             raise GiveUp(f"MongoDB can never keep this: {_short(error)}") from error
         except driver.PyMongoError as error:
             raise RetryLater(f"MongoDB: {_short(error)}") from error
-
-
-class _Refused(RetryLater):
-    """The server answered with errors, one for each write that it did not do."""
-
-    def __init__(self, error: driver.OperationFailure) -> None:
-        super().__init__(f"MongoDB refused: {_short(error)}")
-        details = dict(error.details or {})
-        self.unconfirmed = bool(details.get("writeConcernErrors"))
-        self.errors: list[Document] = details.get("writeErrors", [{**details, "code": error.code}])
-        self.code = error.code
 
 
 @asynccontextmanager
@@ -235,7 +234,7 @@ def _client(url: str) -> Any:
 async def _check(conversations: Conversations) -> None:
     try:
         await conversations.ensure_indexes()
-    except _Refused as refused:
+    except Refused as refused:
         raise StartupRefused(f"stores.mongo: {refused}: check its user, rights and data") from None
     except RetryLater as error:
         raise Unavailable(f"stores.mongo: {error}: start it or correct the URL") from None

@@ -5,20 +5,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, cast
-from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 from asyncpg.connection import Connection
 from tortoise.backends.asyncpg.client import AsyncpgDBClient
-from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.context import TortoiseContext
-from tortoise.exceptions import ConfigurationError
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 from tortoise.migrations.loader import MigrationLoader
 from tortoise.migrations.recorder import MigrationRecorder
 from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
 from tortoise.transactions import in_transaction
 
+from models.database_url import credentials
 from models.errors import RetryLater, StartupRefused, Unavailable
 from models.lost import HEALING_SECONDS, lost_means, refused_at_the_door, refused_means_give_up
 
@@ -31,11 +29,8 @@ APP = {
     "migrations": "models.migrations",
     "default_connection": "default",
 }
-COMMAND_SECONDS = 30.0
-CONNECT_SECONDS = 10.0
 OLDEST_SERVER = 15
 MIGRATION_LOCK = "SELECT pg_advisory_xact_lock(hashtext('lyrox migrate'))"
-URL_OPTIONS = frozenset({"host", "sslmode", "statement_cache_size"})
 
 
 class _Connection(Connection):  # type: ignore[misc]  # asyncpg is untyped.
@@ -54,6 +49,8 @@ class Database:
 
     def __init__(self, client: AsyncpgDBClient) -> None:
         self._client = client
+        self.failures = 0
+        """How many calls PostgreSQL did not answer since the start, for the metrics."""
 
     async def call(self, function: str, *args: object) -> asyncpg.Record:
         """Run one SQL function in one round trip; its single row. JSON stays text.
@@ -67,14 +64,21 @@ class Database:
     async def rows(self, function: str, *args: object) -> list[asyncpg.Record]:
         """As `call`, for a function that returns any number of rows."""
         statement = _statement(function, len(args))
-        with lost_means(RetryLater), refused_means_give_up(function):
-            try:
-                return await self._fetch(statement, args)
-            except asyncpg.InternalClientError:
-                # The server had ended this idle connection and asyncpg noticed before it sent
-                # anything, so asking again repeats nothing.
-                await asyncio.sleep(HEALING_SECONDS)
-                return await self._fetch(statement, args)
+        try:
+            with lost_means(RetryLater), refused_means_give_up(function):
+                return await self._healed(statement, args)
+        except RetryLater:
+            self.failures += 1
+            raise
+
+    async def _healed(self, statement: str, args: tuple[object, ...]) -> list[asyncpg.Record]:
+        try:
+            return await self._fetch(statement, args)
+        except asyncpg.InternalClientError:
+            # The server had ended this idle connection and asyncpg noticed before it sent
+            # anything, so asking again repeats nothing.
+            await asyncio.sleep(HEALING_SECONDS)
+            return await self._fetch(statement, args)
 
     async def _fetch(self, statement: str, args: tuple[object, ...]) -> list[asyncpg.Record]:
         async with self._client.acquire_connection() as connection:
@@ -152,7 +156,7 @@ async def inspect(url: str) -> dict[str, str]:
 @asynccontextmanager
 async def _inspected(url: str) -> AsyncIterator[asyncpg.Connection]:
     with lost_means(Unavailable), refused_at_the_door():
-        connection = await asyncpg.connect(**_credentials(url))
+        connection = await asyncpg.connect(**credentials(url))
         try:
             yield connection
         finally:
@@ -224,29 +228,8 @@ def _statement(function: str, count: int) -> str:
 
 def _config(url: str, connections: int, **options: object) -> dict[str, Any]:
     pool = {"minsize": 1, "maxsize": connections, "connection_class": _Connection}
-    credentials = _credentials(url) | pool | options
-    database = {"engine": "tortoise.backends.asyncpg", "credentials": credentials}
-    return {"connections": {"default": database}, "apps": {"models": APP}}
-
-
-def _credentials(url: str) -> dict[str, Any]:
-    try:
-        parts = urlsplit(url)
-        credentials: dict[str, Any] = expand_db_url(url)["credentials"]
-    except (ConfigurationError, ValueError) as error:
-        raise StartupRefused(f"[stores] postgres: not a PostgreSQL URL: {error}") from None
-    if parts.scheme not in {"postgres", "postgresql"}:
-        raise StartupRefused("[stores] postgres: not a PostgreSQL URL: start it with postgres://")
-    unknown = parse_qs(parts.query).keys() - URL_OPTIONS
-    if unknown:
-        raise StartupRefused(
-            f"[stores] postgres: unknown option {', '.join(sorted(unknown))} in the URL;"
-            f" known are {', '.join(sorted(URL_OPTIONS))}"
-        )
-    if sslmode := credentials.pop("sslmode", None):
-        credentials["ssl"] = sslmode
-    return credentials | {
-        "timeout": CONNECT_SECONDS,
-        "command_timeout": COMMAND_SECONDS,
-        "max_cached_statement_lifetime": 0,
+    database = {
+        "engine": "tortoise.backends.asyncpg",
+        "credentials": credentials(url) | pool | options,
     }
+    return {"connections": {"default": database}, "apps": {"models": APP}}

@@ -1,7 +1,6 @@
 """Everything that is counted and measured; no label ever holds a phone number or a text."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
 
@@ -23,9 +22,6 @@ class Metrics:
         self._readings = Readings("lyrox")
         registry.register(self._readings)
         registry.register(ProcessReadings())
-        self._failed = dict.fromkeys(("postgres", "redis", "mongo"), 0)
-        for store in self._failed:
-            self.watch("store_failures", partial(self._failed.__getitem__, store), store=store)
 
     def accepted(self, verdict: str) -> None:
         """Intake took in a message."""
@@ -94,10 +90,6 @@ class Metrics:
     def lagged(self, seconds: float) -> None:
         """The event loop came *seconds* late."""
         self._now.lag.observe(seconds)
-
-    def store_failed(self, store: str) -> None:
-        """A call to ``postgres``, ``redis`` or ``mongo`` failed."""
-        self._failed[store] += 1
 
     def watch(self, name: str, read: Callable[[], float], **labels: str) -> None:
         """Ask *read* at each scrape for the reading *name*; see `Readings` for the names."""
