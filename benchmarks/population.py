@@ -1,7 +1,7 @@
 """Who lives in a benchmark's stores: companies with a catalogue, customers with some history."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -88,16 +88,16 @@ async def settled(
     admin = await asyncpg.connect(servers["admin"])
     async with AsyncMongoClient[dict[str, object]](servers["mongod"]) as mongo:
         try:
-            urls = {name: _urls(servers, name, slot) for name, slot in places.items()}
+            urls = {name: urls_at(servers, name, slot) for name, slot in places.items()}
             await _make_first(admin, mongo, population, urls[names[0]], names[0])
             for name in names[1:]:
                 await _copy(admin, mongo, names[0], name)
             for one in urls.values():
-                await _forget(one.redis)
+                await forget(one.redis)
             yield urls
         finally:
             for name in names:
-                await _drop(admin, mongo, name)
+                await drop(admin, mongo, name)
             await admin.close()
 
 
@@ -108,7 +108,7 @@ async def _make_first(
     urls: Urls,
     name: str,
 ) -> None:
-    await _drop(admin, mongo, name)
+    await drop(admin, mongo, name)
     await admin.execute(f"CREATE DATABASE {name} OWNER app TEMPLATE template0")
     await migrate(urls.postgres)
     await _write_rows(population, urls.postgres)
@@ -118,7 +118,7 @@ async def _make_first(
 async def _copy(
     admin: asyncpg.Connection, mongo: AsyncMongoClient[dict[str, object]], source: str, name: str
 ) -> None:
-    await _drop(admin, mongo, name)
+    await drop(admin, mongo, name)
     await admin.execute(f"CREATE DATABASE {name} OWNER app TEMPLATE {source}")
     copying = await mongo[source].conversations.aggregate(
         [{"$out": {"db": name, "coll": "conversations"}}]
@@ -126,30 +126,37 @@ async def _copy(
     await copying.to_list()
 
 
-async def _drop(
+async def drop(
     admin: asyncpg.Connection, mongo: AsyncMongoClient[dict[str, object]], name: str
 ) -> None:
+    """Drop both databases of that name."""
     await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     await mongo.drop_database(name)
 
 
-async def _forget(url: str) -> None:
+async def forget(url: str) -> None:
+    """Empty a Redis database."""
     redis = Redis.from_url(url)
     await redis.flushdb()
     await redis.aclose()
 
 
-async def _write_rows(population: Population, url: str) -> None:
+async def in_system_scope(url: str) -> asyncpg.Connection:
+    """A connection that sees every company."""
     connection = await asyncpg.connect(url)
     await connection.execute(
         "SELECT set_config('app.system', 'on', false),"
         " set_config('app.company_id', '00000000-0000-0000-0000-000000000000', false)"
     )
+    return connection
+
+
+async def write_companies(connection: asyncpg.Connection, companies: Sequence[UUID]) -> None:
+    """Companies of one owner, each with two products."""
     owner = await connection.fetchval(
         "INSERT INTO users (email, password_hash, name)"
         " VALUES ('owner@example.com', 'x', 'Owner') RETURNING id"
     )
-    companies = population.companies
     await connection.executemany(
         "INSERT INTO companies (id, owner_id, name, slug, brand_personality)"
         " VALUES ($1, $2, $3, $4, $5)",
@@ -160,6 +167,11 @@ async def _write_rows(population: Population, url: str) -> None:
         " VALUES ($1, $2, $3, $4, $5)",
         [(one, *product) for one in companies for product in _PRODUCTS],
     )
+
+
+async def _write_rows(population: Population, url: str) -> None:
+    connection = await in_system_scope(url)
+    await write_companies(connection, population.companies)
     await connection.executemany(
         "INSERT INTO customers (id, company_id, phone, name) VALUES ($1, $2, $3, $4)",
         [
@@ -195,7 +207,8 @@ def _spoken(number: int) -> tuple[Sender, str, AiMetadata | None]:
     return Sender.CUSTOMER, _TEXTS[number], None
 
 
-def _urls(servers: dict[str, str], name: str, slot: int) -> Urls:
+def urls_at(servers: dict[str, str], name: str, slot: int) -> Urls:
+    """Where the databases *name* and the Redis database *slot* are."""
     postgres = urlsplit(servers["postgres"])
     return Urls(
         postgres=f"{postgres.scheme}://app@/{name}?{postgres.query}",
