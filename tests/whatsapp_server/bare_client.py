@@ -6,6 +6,7 @@ function of the client and its arguments after the first: numbers, or bytes in h
 """
 
 import asyncio
+import ctypes
 import json
 import os
 import sys
@@ -51,7 +52,14 @@ async def obey(loaded: library.Library, company: str, command: dict[str, Any]) -
     given = command["arguments"]
     arguments = [bytes.fromhex(one) if isinstance(one, str) else one for one in given]
     answer = await asyncio.to_thread(function, company.encode(), *arguments)
-    say(event="answer", id=command["id"], raw=answer.hex() if isinstance(answer, bytes) else "")
+    say(event="answer", id=command["id"], raw=_bytes(answer).hex())
+
+
+def _bytes(answer: Any) -> bytes:
+    """The binding turns most answers into bytes itself, and leaves a few as pointers."""
+    if isinstance(answer, bytes) or not answer:
+        return answer or b""
+    return ctypes.string_at(answer.contents.ptr, answer.contents.size)
 
 
 async def main(state_dir: str, company: str, *events: str) -> None:

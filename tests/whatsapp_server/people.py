@@ -188,6 +188,12 @@ class Customer:
         content = [self.seal(owner, message, says), *says.more]
         return Node("message", {**says.attrs, **attrs, **self.addresses()}, content)
 
+    def withholds(self, wa_id: str, kind: str = "view_once") -> Node:
+        """A message of which linked devices learn only that the phone has it."""
+        attrs = {"id": wa_id, "t": str(int(time.time())), "type": "media", "notify": self.name}
+        content = [Node("unavailable", {"type": kind})]
+        return Node("message", {**attrs, **self.addresses()}, content)
+
     def seal(self, owner: Owner, message: Any, says: Envelope) -> Node:
         """A message for the owner's client alone."""
         number, client = owner.client

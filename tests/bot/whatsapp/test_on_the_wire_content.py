@@ -9,6 +9,7 @@ from bot.whatsapp.events import Ignored
 from models.values import InboundMessage, Kind, Sender
 from tests.bot.whatsapp.scene import LID, PHONE, Scene, on_stage
 from tests.whatsapp_server import changes, contents
+from tests.whatsapp_server.bare import UNDECRYPTABLE
 from tests.whatsapp_server.contents import Words
 
 pytestmark = pytest.mark.whatsapp
@@ -87,16 +88,20 @@ VARIANTS: dict[str, tuple[Words, tuple[Kind, str] | str]] = {
 @pytest.fixture(scope="module")
 async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
     """Every variant is on its way, in one burst."""
-    async with on_stage(tmp_path_factory.mktemp("scene")) as scene:
-        for number, (words, _) in enumerate(VARIANTS.values()):
-            await scene.write(words, f"3A{number:04}")
+    async with on_stage(tmp_path_factory.mktemp("scene"), UNDECRYPTABLE) as scene:
+        for name, (words, _) in VARIANTS.items():
+            await scene.write(words, wa_id(name))
         yield scene
+
+
+def wa_id(name: str) -> str:
+    """The id under which a variant is sent."""
+    return f"3A{list(VARIANTS).index(name):04}"
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 async def test_each_variant_becomes_a_kind_with_words_or_a_reason(scene: Scene, name: str) -> None:
-    number = list(VARIANTS).index(name)
-    read = await scene.read(f"3A{number:04}")
+    read = await scene.read(wa_id(name))
 
     expected = VARIANTS[name][1]
     if isinstance(expected, str):
@@ -105,3 +110,66 @@ async def test_each_variant_becomes_a_kind_with_words_or_a_reason(scene: Scene, 
         assert isinstance(read, InboundMessage)
         assert (read.kind, read.text) == expected
         assert (read.sender, read.phone, read.chat) == (Sender.CUSTOMER, f"+{PHONE}", CHAT)
+
+
+async def test_a_message_says_how_it_was_wrapped_and_which_one_it_quotes(scene: Scene) -> None:
+    events = {name: await scene.event(wa_id(name)) for name in VARIANTS}
+
+    assert {name for name, event in events.items() if event.IsEphemeral} == {"ephemeral"}
+    assert {name for name, event in events.items() if event.IsEdit} == {"edit"}
+    assert events["view_once"].IsViewOnceV2
+    assert events["view_once_voice"].IsViewOnceV2Extension
+    assert events["view_once_of_old"].IsViewOnce
+    assert events["document_with_caption"].IsDocumentWithCaption
+    quoted = events["quoting"].Message.extendedTextMessage.contextInfo
+    assert (quoted.stanzaID, quoted.quotedMessage.conversation) == ("3EB0", "¿el rojo?")
+
+
+async def test_a_stanza_says_openly_what_kind_it_carries(scene: Scene) -> None:
+    events = {name: (await scene.event(wa_id(name))).Info for name in VARIANTS}
+    says = {name: (info.Type, info.MediaType, info.Edit) for name, info in events.items()}
+
+    assert says["text"] == ("text", "", "")
+    assert says["voice"] == ("media", "ptt", "")
+    assert says["gif"] == ("media", "gif", "")
+    assert says["view_once"] == ("media", "image", "")
+    assert says["order"] == ("media", "order", "")
+    assert says["poll"] == ("poll", "", "")
+    assert says["reaction"] == ("reaction", "", "")
+    assert says["reaction_removed"] == ("reaction", "", "7")
+    assert (says["edit"][2], says["revoke"][2], says["pin"][2]) == ("1", "7", "2")
+
+
+async def test_a_vote_can_be_opened_with_the_secret_of_its_poll(scene: Scene) -> None:
+    poll = contents.key(wa_id("poll"), CHAT, own=True)
+    words = changes.vote(scene.server.protos, poll, SECRET, CHAT, ["azul"])
+    await scene.write(words, "3AV1")
+    raw = await scene.raw("3AV1")
+
+    read = scene.understand(raw)
+
+    assert isinstance(read, InboundMessage)
+    assert (read.kind, read.text) == (Kind.OTHER, "")
+    assert await scene.client.open_vote(raw) == [changes.option_hash("azul")]
+
+
+async def test_a_kind_that_no_client_knows_yet_arrives_with_its_bytes(scene: Scene) -> None:
+    future = bytes.fromhex("c2b802") + b"\x04\x0a\x02hi"  # Field 5000, which holds a few bytes.
+    message = scene.protos.e2e.Message.FromString(future)
+    await scene.deliver(scene.ana.send(scene.owner, message, wa_id="3AV4"))
+    event = await scene.event("3AV4")
+
+    assert await scene.read("3AV4") == Ignored("empty")
+    assert event.Message.SerializeToString() == future
+
+
+async def test_what_only_the_phone_may_show_never_reaches_us(scene: Scene) -> None:
+    await scene.deliver(scene.ana.withholds("3AV2"))
+    raw = await scene.client.event(UNDECRYPTABLE)
+    event = scene.protos.events.UndecryptableMessage.FromString(raw)
+    await scene.write(contents.text("¿la viste?"), "3AV3")
+
+    assert event.Info.ID == "3AV2"
+    assert event.IsUnavailable
+    assert isinstance(await scene.read("3AV3"), InboundMessage)
+    assert "3AV2" not in {one.Info.ID for one in scene.events()}
