@@ -336,6 +336,17 @@ class Desk:
         row = await self._call("desk_record_session", *args)
         return bool(next(iter(row.values())))
 
+    async def claim_number(
+        self, company_id: UUID, phone: str, *, without: Sequence[str]
+    ) -> str | None:
+        """Make a number the company's: None, or the device that has it, "" if unknown.
+
+        *without* are the reasons of companies that have no device any more.
+        """
+        row = await self._call("desk_claim_number", company_id, phone, list(without))
+        device: str | None = next(iter(row.values()))
+        return device
+
 
 def ai_document(ai: AiMetadata) -> dict[str, object]:
     """The document's ``aiMetadata`` with its own field names; unknown fields are left out."""

@@ -535,6 +535,30 @@ BEGIN
   RETURN true;
 END $$;
 
+-- Makes a number a company's own: null, or the device that has it ('' where that is not known).
+-- p_without: the reasons of companies without a device; their number changes hands, and so does
+-- that of a company that is not active.
+CREATE FUNCTION desk_claim_number(p_company uuid, p_phone text, p_without text[]) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE v_other uuid; v_data jsonb; v_active boolean;
+BEGIN
+  PERFORM enter_system();
+  SELECT c.id, c.whatsapp_session_data, c.active AND u.status = 'active'
+    INTO v_other, v_data, v_active
+    FROM companies c JOIN users u ON u.id = c.owner_id
+   WHERE c.whatsapp_phone = p_phone AND c.id <> p_company FOR UPDATE OF c;
+  IF FOUND THEN
+    IF v_active AND coalesce(v_data ->> 'reason', '') <> ALL (p_without) THEN
+      RETURN coalesce(v_data ->> 'jid', '');
+    END IF;
+    UPDATE companies SET whatsapp_phone = NULL WHERE id = v_other;
+  END IF;
+  UPDATE companies SET whatsapp_phone = p_phone WHERE id = p_company;
+  RETURN NULL;
+EXCEPTION WHEN unique_violation THEN
+  RETURN '';  -- Another company claimed it in this very moment.
+END $$;
+
 -- One heartbeat; answers with everybody's. missing: we had been declared dead meanwhile.
 CREATE FUNCTION desk_beat(p_host uuid, p_name text, p_shard int, p_role text,
   OUT missing boolean, OUT beats jsonb)
