@@ -12,12 +12,16 @@ from bot.session_keys import WhatsAppState, WhatsAppStates
 from bot.wakes import Wakes
 from bot.whatsapp.files import Pairing
 from bot.whatsapp.sessions import WantedCompany
-from bot.whatsapp.states import Phase, State
+from bot.whatsapp.states import MEANINGS, Phase, State, WayOut
 from bot.wire import Wire
 from models.errors import RetryLater
 from models.ledger import Desk, Ledger
 
 log = logging.getLogger(__name__)
+
+_WITHOUT_DEVICE = tuple(
+    reason.value for reason, each in MEANINGS.items() if each.way_out is WayOut.OWNER_PAIRS
+)
 
 REWRITE_SECONDS = 5.0
 """How soon ``whatsapp_state:{companyId}`` is back after Redis was flushed."""
@@ -47,6 +51,10 @@ class LeaseDesk:
     async def release(self, company_id: UUID, fence: int) -> None:
         """Give it up, if it is still ours."""
         await self._ledger.release(company_id, self._host, fence)
+
+    async def claim_number(self, company_id: UUID, phone: str) -> str | None:
+        """Make *phone* the company's: None, or the device that has it, "" if unknown."""
+        return await self._desk.claim_number(company_id, phone, without=_WITHOUT_DEVICE)
 
 
 class HeardDelivery:

@@ -1,14 +1,15 @@
-"""Where a company's WhatsApp files are on this machine, and who may hold them."""
+"""Where a company's WhatsApp files are on this machine, and what is kept in them."""
 
 import contextlib
-import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
+
+from bot.whatsapp.states import Reason, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +20,18 @@ class Pairing:
     lid: str
     platform: str
     paired_at: datetime
+    phone_seen_at: datetime | None = None
 
     @property
     def phone(self) -> str:
         """``+`` and the number's digits."""
-        return "+" + self.jid.partition("@")[0].partition(":")[0].partition(".")[0]
+        return phone_of(self.jid)
 
     def as_json(self) -> dict[str, str]:
-        """The four words of ``companies.whatsapp_session_data``; no key is among them."""
-        return asdict(self) | {"paired_at": self.paired_at.isoformat()}
+        """The words of ``companies.whatsapp_session_data``; no key is among them."""
+        words = asdict(self) | {"paired_at": self.paired_at.isoformat()}
+        seen = words.pop("phone_seen_at")
+        return words | ({"phone_seen_at": seen.isoformat()} if seen else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,16 @@ class CompanyFiles:
         return self._sessions / f"{self.company_id}.boot"
 
     @property
+    def end(self) -> Path:
+        """Why the session ended that has no device any more."""
+        return self._sessions / f"{self.company_id}.end"
+
+    @property
+    def phone(self) -> Path:
+        """When the owner's own phone was last seen alive."""
+        return self._sessions / f"{self.company_id}.phone"
+
+    @property
     def journal(self) -> Path:
         """The folder of events not yet stored."""
         return self.state_dir / "journal" / str(self.company_id)
@@ -80,6 +94,23 @@ class CompanyFiles:
             return tuple(part for stat in stats for part in (stat.st_mtime_ns, stat.st_size))
         return ()
 
+    def set_aside(self, word: str, now: datetime) -> str:
+        """Take the session out of use, nothing of it lost; returns its new name.
+
+        What the client had not yet written into the file itself goes first: it must never meet
+        the file that a new pairing makes.
+        """
+        new = f"{self.session.name}.{word}-{now:%Y%m%dT%H%M%SZ}"
+        for ending in ("-wal", "-shm", ""):
+            with contextlib.suppress(FileNotFoundError):
+                old = self.session.with_name(self.session.name + ending)
+                old.rename(self.session.with_name(new + ending))
+        return new
+
+    def forget_boot(self) -> None:
+        """The session file no longer tells what became of earlier sends."""
+        self.boot.unlink(missing_ok=True)
+
     def same_boot(self) -> bool:
         """Whether the machine has run since the session was last used.
 
@@ -92,33 +123,87 @@ class CompanyFiles:
 
     def write_boot(self) -> None:
         """Keep, past a power loss, that the session is used in this run of the machine."""
-        if self.same_boot():
-            return
-        with self.boot.open("w", encoding="utf-8") as file:
-            file.write(_boot_id())
-            file.flush()
-            os.fsync(file.fileno())
-        folder = os.open(self._sessions, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        if not self.same_boot():
+            _write_durably(self.boot, _boot_id())
+
+    def write_end(self, state: State) -> None:
+        """Keep why the session is over, for a process that finds no device in the file."""
+        write_whole(self.end, {"reason": state.reason.value, "detail": state.detail})
+
+    def read_end(self) -> State | None:
+        """Why the last session was over, if one was."""
+        words = read_whole(self.end)
+        with contextlib.suppress(KeyError, ValueError):
+            return State(Reason(words["reason"]), detail=words["detail"])
+        return State(Reason.LOGGED_OUT) if self.read_note() else None
+
+    def forget_end(self) -> None:
+        """A session begins."""
+        self.end.unlink(missing_ok=True)
+
+    def write_phone(self, seen_at: datetime) -> None:
+        """Keep when the phone gave its last sign of life."""
+        write_whole(self.phone, {"seen_at": seen_at.isoformat()})
+
+    def read_phone(self) -> datetime | None:
+        """When the phone gave its last sign of life since it was paired; None if it never did."""
+        pairing = self.read_note()
+        return pairing.phone_seen_at if pairing else None
 
     def write_note(self, pairing: Pairing) -> None:
         """Keep what the pairing was, whole or not at all."""
-        new = self.note.with_suffix(".new")
-        new.write_text(json.dumps(pairing.as_json()), encoding="utf-8")
-        new.chmod(0o600)
-        new.replace(self.note)
+        write_whole(self.note, pairing.as_json())
 
     def read_note(self) -> Pairing | None:
         """What the pairing was, if it is known."""
+        words = read_whole(self.note)
         try:
-            words = json.loads(self.note.read_text(encoding="utf-8"))
             at = datetime.fromisoformat(words["paired_at"])
-            return Pairing(words["jid"], words["lid"], words["platform"], at)
-        except (OSError, ValueError, KeyError, TypeError):
+            return Pairing(words["jid"], words["lid"], words["platform"], at, self._seen_after(at))
+        except (ValueError, KeyError):
             return None
+
+    def _seen_after(self, paired_at: datetime) -> datetime | None:
+        """What an earlier pairing's phone did says nothing of this one's."""
+        with contextlib.suppress(ValueError, KeyError):
+            seen = datetime.fromisoformat(read_whole(self.phone)["seen_at"])
+            return seen if seen >= paired_at else None
+        return None
+
+
+def phone_of(jid: str) -> str:
+    """``+`` and the digits of a device's address, ``digits.agent:device@server``."""
+    return "+" + jid.partition("@")[0].partition(":")[0].partition(".")[0]
+
+
+def write_whole(path: Path, words: Mapping[str, str]) -> None:
+    """Keep a few words past a power loss, all of them or what was there before."""
+    _write_durably(path, json.dumps(words))
+
+
+def read_whole(path: Path) -> dict[str, str]:
+    """The words kept there; none where nothing readable is."""
+    try:
+        words = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    texts = isinstance(words, dict) and all(isinstance(value, str) for value in words.values())
+    return words if texts else {}
+
+
+def _write_durably(path: Path, text: str) -> None:
+    new = path.with_suffix(f"{path.suffix}.new")
+    with new.open("w", encoding="utf-8") as file:
+        new.chmod(0o600)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _boot_id() -> str:
@@ -127,21 +212,3 @@ def _boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return "unknown"
-
-
-@contextlib.contextmanager
-def holding(lock: Path) -> Iterator[bool]:
-    """Try to hold *lock* for the block; yields whether it is ours. It ends with the process."""
-    fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        yield _locked(fd)
-    finally:
-        os.close(fd)
-
-
-def _locked(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

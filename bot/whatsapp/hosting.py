@@ -18,12 +18,13 @@ from bot.whatsapp.events import Horizon, MessageReader
 from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.journal import Journal
 from bot.whatsapp.library import Protos
-from bot.whatsapp.patience import Patience
+from bot.whatsapp.patience import Patience, Starts
+from bot.whatsapp.phone import Phone
 from bot.whatsapp.reach import backoff
 from bot.whatsapp.session import Connection, Parts, Session
 from bot.whatsapp.settlement import SessionBooks
-from bot.whatsapp.states import Reason, State
-from bot.whatsapp.transitions import Transitions
+from bot.whatsapp.states import Reason, State, WayOut
+from bot.whatsapp.transitions import Transitions, after_code
 from bot.wire import Wire
 from models.errors import RetryLater, Unavailable
 
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _STEADY = 60.0
 _EMPTY_LIMIT = 5.0
+_PHONE_LOOK = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,12 @@ class Leases(Protocol):
     async def release(self, company_id: UUID, fence: int) -> None:
         """Give it up, if it is still ours."""
 
+    async def claim_number(self, company_id: UUID, phone: str) -> str | None:
+        """Make *phone* this company's: None, or the device that has it, "" if unknown.
+
+        A number whose company has no device any more, or is not active, changes hands.
+        """
+
 
 class Delivery(Protocol):
     """Who sends through the wires."""
@@ -88,6 +96,8 @@ class Host:
     look_seconds: float
     patience: Patience
     journals: set[Journal]
+    on_restart: Callable[[Reason], None]
+    on_phone: Callable[[UUID], None]
 
 
 class LeaseLost(RetryLater):
@@ -118,7 +128,7 @@ class HostedCompany:
         arrivals.replay()
         await self._host.delivery.attach(session, fence)
         self._files.write_boot()
-        background = (arrivals.hand_over(), self._watch_lease(fence))
+        background = (arrivals.hand_over(), self._watch_lease(fence), self._watch_phone(session))
         tasks = [asyncio.ensure_future(work) for work in (*background, self._connect(session))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -134,19 +144,28 @@ class HostedCompany:
 
     async def _connect(self, session: Session) -> None:
         attempt = 0
-        loop = asyncio.get_running_loop()
+        patience, loop = self._host.patience, asyncio.get_running_loop()
+        starts = Starts(patience)
         while True:
             began = loop.time()
-            state = await self._connect_once(session)
+            state = await self._connect_once(session, starts)
             attempt = 0 if loop.time() - began > _STEADY else attempt + 1
-            pause = self._host.patience.before_next(state, max(0, attempt - 1), self._host.now())
+            pause = patience.before_next(state, max(0, attempt - 1), self._host.now())
             if pause is None:
                 return
-            await asyncio.sleep(pause)
+            await asyncio.sleep(starts.pause(pause, loop.time()))
 
-    async def _connect_once(self, session: Session) -> State:
-        why = await self._host.unreachable()
-        return await session.live() if why is None else self._say(State(Reason.UNREACHABLE, why))
+    async def _connect_once(self, session: Session, starts: Starts) -> State:
+        """A start is only worth its leak where there are a device and a way to WhatsApp."""
+        if (why := await self._host.unreachable()) is not None:
+            return self._say(State(Reason.UNREACHABLE, why))
+        if await self._host.books.device(self._files.session) is None:
+            return self._say(after_code())
+        starts.note(asyncio.get_running_loop().time())
+        state = await session.live()
+        if state.meaning.way_out not in (WayOut.OWNER_PAIRS, WayOut.OPERATOR_ACTS):
+            self._host.on_restart(state.reason)
+        return state
 
     def _say(self, state: State) -> State:
         log.warning(state.sentence("en"), extra={"company": str(self._company.id)})
@@ -160,6 +179,11 @@ class HostedCompany:
                 if not await self._host.leases.holds(self._company.id, fence):
                     break
         raise LeaseLost(f"another host owns company {self._company.id} now")
+
+    async def _watch_phone(self, session: Session) -> None:
+        while True:
+            await asyncio.sleep(_PHONE_LOOK)
+            session.watch_phone()
 
     def _arrivals(self, journal: Journal) -> Arrivals:
         note = self._files.read_note()
@@ -185,5 +209,8 @@ class HostedCompany:
             on_state=self._host.on_state,
             now=self._host.now,
             connect_limit=self._host.patience.connect,
+            reconnect_limit=self._host.patience.reconnect,
+            phone=Phone(self._files, self._host.protos, now=self._host.now),
+            on_phone=self._host.on_phone,
         )
         return Session(self._company.id, parts)

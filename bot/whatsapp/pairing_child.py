@@ -18,8 +18,9 @@ from uuid import UUID
 from bot.whatsapp import library, reach, session_file
 from bot.whatsapp.callbacks import CONNECTED, PAIR_STATUS, SUBSCRIBED
 from bot.whatsapp.client import Client
-from bot.whatsapp.files import CompanyFiles, Pairing, holding
+from bot.whatsapp.files import CompanyFiles, Pairing
 from bot.whatsapp.gate import Gate
+from bot.whatsapp.locks import holding
 from bot.whatsapp.settlement import SessionBooks
 from bot.whatsapp.states import Reason
 from models.errors import RetryLater
@@ -108,9 +109,10 @@ async def pair(files: CompanyFiles, device_name: str) -> None:
     if (known := session_file.device(files.session)) is not None:
         say(event="paired", jid=known["jid"], phone=_phone(known["jid"]), already=True)
         return
-    with holding(files.lock) as ours:
+    with holding(files.lock, "pairing", patience=0.2) as ours:
         if not ours:
             raise PairingFailed("busy")
+        files.forget_boot()
         if (why := await reach.unreachable()) is not None:
             raise PairingFailed(Reason.UNREACHABLE.value, why)
         await _pair_with(library.load(), files, device_name)

@@ -20,6 +20,7 @@ class Reason(StrEnum):
     PAIRING = "pairing"
     CONNECTING = "connecting"
     ONLINE = "online"
+    PHONE_ASLEEP = "phone_asleep"
     RECONNECTING = "reconnecting"
     UNREACHABLE = "unreachable"
     LOGGED_OUT = "logged_out"
@@ -31,6 +32,8 @@ class Reason(StrEnum):
     OUTDATED = "client_outdated"
     PASSKEY = "passkey_asked"
     NUMBER_IN_USE = "number_in_use"
+    DAMAGED = "session_file_damaged"
+    FILE_HELD = "session_file_held"
     FAULT = "fault"
     LIBRARY_MISSING = "library_missing"
     STOPPED = "stopped"
@@ -98,6 +101,14 @@ MEANINGS = MappingProxyType(
             "WhatsApp is connected.",
             _WAIT_ES,
             _WAIT_EN,
+        ),
+        Reason.PHONE_ASLEEP: Meaning(
+            Phase.CONNECTED,
+            WayOut.BY_ITSELF,
+            "WhatsApp conectado, pero el teléfono lleva 10 días sin dar señales de vida{detail}.",
+            "WhatsApp is connected, but the phone has given no sign of life for 10 days{detail}.",
+            "Conecta el teléfono a internet y abre WhatsApp: a los 14 días WhatsApp lo desvincula.",
+            "Bring the phone online and open WhatsApp: after 14 days WhatsApp unlinks it.",
         ),
         Reason.RECONNECTING: Meaning(
             _OFF,
@@ -184,8 +195,24 @@ MEANINGS = MappingProxyType(
             WayOut.OWNER_PAIRS,
             "Otra empresa de esta instalación ya usa este número de WhatsApp.",
             "Another company of this installation already uses this WhatsApp number.",
-            "Vincula otro número, o desvincula la otra empresa primero.",
-            "Pair another number, or unlink the other company first.",
+            "Vincula otro número con `lyrox pair`, o desvincula antes la otra empresa.",
+            "Pair another number with `lyrox pair`, or unlink the other company first.",
+        ),
+        Reason.DAMAGED: Meaning(
+            _OFF,
+            WayOut.OWNER_PAIRS,
+            "El archivo de la sesión de WhatsApp estaba dañado y se apartó{detail}.",
+            "The file of the WhatsApp session was damaged and has been set aside{detail}.",
+            f"No se perdió ningún mensaje guardado. {_PAIR_ES}",
+            f"No stored message was lost. {_PAIR_EN}",
+        ),
+        Reason.FILE_HELD: Meaning(
+            _OFF,
+            WayOut.BACK_OFF,
+            "Otro proceso tiene abierto el archivo de la sesión de WhatsApp{detail}.",
+            "Another process holds the file of the WhatsApp session{detail}.",
+            "Espera a que termine, o ciérralo; después se conecta por sí solo.",
+            "Wait until it ends, or stop it; then it connects by itself.",
         ),
         Reason.FAULT: Meaning(
             _OFF,

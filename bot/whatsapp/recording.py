@@ -52,6 +52,12 @@ class StateRecorder:
         log.info(state.sentence("en"), extra={"company": str(company_id), "state": state.reason})
         self._news.set()
 
+    def again(self, company_id: UUID) -> None:
+        """Record the company's state once more: what goes with it has changed."""
+        if state := self._known.get(company_id):
+            self._unrecorded[company_id] = state
+            self._news.set()
+
     def forget(self, company_id: UUID) -> None:
         """Another host holds the company now: what was known here is no longer so."""
         self._known.pop(company_id, None)

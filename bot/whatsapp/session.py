@@ -9,10 +9,11 @@ from typing import Protocol
 from uuid import UUID
 
 from bot.whatsapp.arrivals import Arrivals
-from bot.whatsapp.client import Observer
+from bot.whatsapp.callbacks import Observer
 from bot.whatsapp.events import MESSAGE
 from bot.whatsapp.files import CompanyFiles
-from bot.whatsapp.settlement import SessionBooks
+from bot.whatsapp.phone import Phone
+from bot.whatsapp.settlement import SessionBooks, SessionDamaged
 from bot.whatsapp.states import Phase, Reason, State
 from bot.whatsapp.transitions import (
     Transitions,
@@ -27,6 +28,8 @@ from models.values import Channel
 
 log = logging.getLogger(__name__)
 
+_TYPING = 4  # At once; a line that takes none must not take all threads.
+
 
 class Connection(Protocol):
     """What a session asks of `bot.whatsapp.client.Client`."""
@@ -35,6 +38,7 @@ class Connection(Protocol):
     async def stop(self) -> None: ...
     async def send(self, chat: str, text: str, secret: bytes) -> str: ...
     async def typing(self, chat: str, on: bool) -> None: ...
+    async def log_out(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,10 @@ class Parts:
     connection: Callable[[Observer], Connection]
     on_state: Callable[[UUID, State], None]
     now: Callable[[], datetime]
+    phone: Phone
+    on_phone: Callable[[UUID], None]
     connect_limit: float = 60.0
+    reconnect_limit: float = 300.0
 
 
 class Session:
@@ -59,6 +66,7 @@ class Session:
         self._parts = parts
         self._loop = asyncio.get_running_loop()
         self._sending = asyncio.Lock()  # The client sends one at a time for an account anyway.
+        self._typing = asyncio.Semaphore(_TYPING)
         self._connection: Connection | None = None
         self._state = State(Reason.CONNECTING)
         self._moved = asyncio.Event()
@@ -88,11 +96,12 @@ class Session:
         return self._parts.arrivals.hand(chat)
 
     async def typing(self, chat: str, on: bool) -> None:
-        """Show or hide "typing…"; a failure is only logged."""
-        if self._connection is None or self._state.reason is not Reason.ONLINE:
+        """Show or hide "typing…"; a failure is only logged, and so is a crowd on a stuck line."""
+        if self._connection is None or not self.connected or self._typing.locked():
             return
         try:
-            await self._connection.typing(chat, on)
+            async with self._typing:
+                await self._connection.typing(chat, on)
         except NotSent as error:
             log.debug("typing was not shown", extra={"reason": str(error)})
 
@@ -100,14 +109,14 @@ class Session:
         """A hash of the chat's ratchets, or None where they cannot be read now."""
         try:
             return await self._parts.books.sessions_hash(self._parts.files.session, chat)
-        except RetryLater as error:
+        except (RetryLater, SessionDamaged) as error:
             log.warning("no ratchet hash", extra={"reason": str(error)})
             return None
 
     async def send(self, outgoing: Outgoing) -> str:
         """Send one bubble and return its id. Raises NotSent, Unconfirmed, or GiveUp (refused)."""
         async with self._sending:
-            if self._connection is None or self._state.reason is not Reason.ONLINE:
+            if self._connection is None or not self.connected:
                 raise NotSent("WhatsApp is not connected")
             wa_id = await self._connection.send(outgoing.chat, outgoing.text, outgoing.secret)
         self._parts.arrivals.sent(wa_id)
@@ -116,11 +125,14 @@ class Session:
     async def settle(self, unsettled: Sequence[Unsettled]) -> list[Settlement]:
         """One verdict for each send. Raises RetryLater while the session file cannot be read.
 
-        After a power loss the file may have lost the trace of a send that arrived: then each
-        counts as sent, because nothing may be said twice.
+        After a power loss, in a damaged file, or after a new pairing the trace of a send that
+        arrived may be lost: then each counts as sent, because nothing may be said twice.
         """
         files = self._parts.files
-        verdicts = await self._parts.books.settle(files.session, unsettled)
+        try:
+            verdicts = await self._parts.books.settle(files.session, unsettled)
+        except SessionDamaged:
+            return [Settlement(one.outbox_id, sent=True) for one in unsettled]
         if files.same_boot():
             return verdicts
         return [replace(verdict, sent=True) for verdict in verdicts]
@@ -140,6 +152,8 @@ class Session:
         """An event of the client's; a message is on the disk when this returns."""
         if code == MESSAGE:
             self._parts.arrivals.keep(raw)
+            if self._parts.phone.notice(raw):
+                self._tell(self._phone_is_alive)
         else:
             self._tell(self._follow, code, raw)
 
@@ -154,13 +168,22 @@ class Session:
         """The connection's thread is gone."""
         self._tell(self._end, error)
 
+    def watch_phone(self) -> None:
+        """Say whether the phone sleeps; to be called now and then."""
+        if self._state.phase is Phase.CONNECTED:
+            self._enter(State(Reason.ONLINE))
+
     async def _until_over(self) -> State:
-        try:
-            async with asyncio.timeout(self._parts.connect_limit):
-                await self._until(lambda state: state.reason is Reason.ONLINE)
-        except TimeoutError:
-            self._enter(after_waiting(self._parts.connect_limit))
-        return await self._until(ends_connection)
+        limit = self._parts.connect_limit
+        while not self._is_over:
+            try:
+                async with asyncio.timeout(limit):
+                    await self._until(lambda state: state.phase is Phase.CONNECTED)
+            except TimeoutError:
+                self._enter(after_waiting(limit))
+            await self._until(lambda state: state.phase is not Phase.CONNECTED)
+            limit = self._parts.reconnect_limit
+        return self._state
 
     async def _until(self, wanted: Callable[[State], bool]) -> State:
         while not (wanted(self._state) or ends_connection(self._state)):
@@ -182,7 +205,14 @@ class Session:
         """An ended connection's late events must not paint over the reason of its end."""
         return ends_connection(self._state)
 
+    def _phone_is_alive(self) -> None:
+        self.watch_phone()
+        self._parts.on_phone(self._company_id)
+
     def _enter(self, state: State) -> None:
+        since = self._parts.phone.asleep_since
+        if state.reason is Reason.ONLINE and since is not None:
+            state = State(Reason.PHONE_ASLEEP, detail=f"{since:%Y-%m-%d}")
         if state != self._state or state.reason is Reason.CONNECTING:
             self._state = state
             self._moved.set()

@@ -14,8 +14,18 @@ from typing import Any
 from urllib.parse import quote
 
 
+class Damaged(Exception):
+    """The file is no SQLite database any more, or one with holes; its text is SQLite's."""
+
+
 def device(path: Path) -> dict[str, str] | None:
-    """The paired device's ``jid``, ``lid`` and ``platform``, or None where nothing is paired."""
+    """The paired device's ``jid``, ``lid`` and ``platform``, or None where nothing is paired.
+
+    Raises Damaged for a file that the client could not work with.
+    """
+    for (finding,) in _ask(path, "PRAGMA quick_check(1)"):
+        if finding != "ok":
+            raise Damaged(finding)
     rows = _ask(path, "SELECT jid, coalesce(lid, ''), coalesce(platform, '') FROM whatsmeow_device")
     return dict(zip(("jid", "lid", "platform"), rows[0], strict=True)) if rows else None
 
@@ -55,12 +65,16 @@ def _ask(path: Path, query: str, values: Sequence[object] = ()) -> list[Any]:
     with _reading(path) as connection:
         try:
             return connection.execute(query, values).fetchall()
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             if "no such table" in str(error):
                 return []
-            raise OSError(str(error)) from error
-        except sqlite3.DatabaseError as error:
-            raise OSError(str(error)) from error
+            raise _named(error) from error
+
+
+def _named(error: sqlite3.DatabaseError) -> Exception:
+    # An extended code keeps the plain one in its lowest byte.
+    broken = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return Damaged(str(error)) if broken else OSError(str(error))
 
 
 @contextmanager

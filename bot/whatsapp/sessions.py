@@ -3,21 +3,25 @@
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
 from bot.config import Settings
 from bot.whatsapp import library, reach
+from bot.whatsapp.admission import Admission
 from bot.whatsapp.arrivals import Accept
 from bot.whatsapp.connector import Connector, NeonizeConnector
-from bot.whatsapp.files import CompanyFiles, Pairing, holding
+from bot.whatsapp.farewell import NumberTaken, claim_number
+from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.hosting import Delivery, Host, HostedCompany, LeaseLost, Leases, WantedCompany
 from bot.whatsapp.journal import Journal
+from bot.whatsapp.locks import holding
 from bot.whatsapp.patience import PATIENCE, Patience
 from bot.whatsapp.recording import StateBook, StateRecorder
-from bot.whatsapp.settlement import SessionBooks
-from bot.whatsapp.states import Reason, State
+from bot.whatsapp.settlement import SessionBooks, SessionDamaged
+from bot.whatsapp.states import Reason, State, WayOut
 from models.errors import RetryLater, Unavailable
 
 log = logging.getLogger(__name__)
@@ -54,10 +58,9 @@ class Sessions:
         self._books = SessionBooks()
         self._journals: set[Journal] = set()
         self._hosted: dict[UUID, asyncio.Task[None]] = {}
-        self._traces: dict[UUID, tuple[tuple[int, ...], dict[str, str] | None]] = {}
-        self._resting: dict[UUID, Pairing | None] = {}
-        self._numbers: dict[UUID, str] = {}
+        self._restarts: Counter[Reason] = Counter()
         self._recorder = StateRecorder(states, lambda company: self._files(company).read_note())
+        self._admission = Admission(self._books, self._recorder, now)
 
     def states(self) -> Mapping[UUID, State]:
         """The newest state of each company seen so far."""
@@ -66,6 +69,10 @@ class Sessions:
     def unstored(self) -> int:
         """How many messages of the companies hosted here wait on the disk for intake."""
         return sum(journal.waiting for journal in self._journals)
+
+    def restarts(self, reason: Reason) -> int:
+        """How often a session ended by itself for this reason and was begun again."""
+        return self._restarts[reason]
 
     async def run(self) -> None:
         """Until cancelled; then everything ends cleanly within ten seconds."""
@@ -92,52 +99,13 @@ class Sessions:
         for company_id in wanted.keys() - self._hosted.keys():
             if wanted[company_id].elsewhere:
                 self._leave(company_id)
-            elif await self._should_start(company_id):
+            elif await self._admission.may_start(self._files(company_id)):
                 self._begin(connector, wanted[company_id])
 
     def _leave(self, company_id: UUID) -> None:
         """Another host holds it, and speaks for it."""
-        self._resting.pop(company_id, None)
+        self._admission.wake(company_id)
         self._recorder.forget(company_id)
-
-    async def _should_start(self, company_id: UUID) -> bool:
-        files = self._files(company_id)
-        try:
-            device = await self._device(files)
-        except RetryLater as error:
-            self._recorder.say(company_id, State(Reason.FAULT, detail=str(error)))
-            return False
-        if device is None:
-            self._resting.pop(company_id, None)
-            self._say_unpaired(files)
-            return False
-        if company_id in self._resting and self._resting[company_id] == files.read_note():
-            return False
-        return self._has_own_number(company_id, device["jid"])
-
-    async def _device(self, files: CompanyFiles) -> dict[str, str] | None:
-        """Asked again only when the file has changed."""
-        trace = files.trace()
-        known, device = self._traces.get(files.company_id, ((), None))
-        if trace != known:
-            device = await self._books.device(files.session)
-            self._traces[files.company_id] = (trace, device)
-        return device
-
-    def _say_unpaired(self, files: CompanyFiles) -> None:
-        """What a session said before it ended is better than what an empty file says."""
-        if files.company_id not in self._recorder.known():
-            reason = Reason.LOGGED_OUT if files.read_note() else Reason.NEVER_PAIRED
-            self._recorder.say(files.company_id, State(reason))
-
-    def _has_own_number(self, company_id: UUID, jid: str) -> bool:
-        number = jid.partition("@")[0].partition(":")[0].partition(".")[0]
-        others = [self._numbers.get(other) for other in self._hosted]
-        if number in others:
-            self._recorder.say(company_id, State(Reason.NUMBER_IN_USE))
-            return False
-        self._numbers[company_id] = number
-        return True
 
     def _begin(self, connector: Connector, company: WantedCompany) -> None:
         task = asyncio.ensure_future(self._host(connector, company))
@@ -150,8 +118,10 @@ class Sessions:
         except LeaseLost as error:
             log.warning("a session moves away", extra={"reason": str(error)})
             self._leave(company.id)
+        except NumberTaken:
+            await asyncio.sleep(self._patience.longest)  # Unlinked, or the other one may go.
         except library.LibraryMissing as error:
-            self._resting[company.id] = self._files(company.id).read_note()
+            self._admission.rest(self._files(company.id))
             self._recorder.say(company.id, State(Reason.LIBRARY_MISSING, detail=str(error)))
         except (RetryLater, Unavailable) as error:
             log.warning("a session waits for its store", extra={"reason": str(error)})
@@ -164,16 +134,31 @@ class Sessions:
         files = self._files(company.id)
         files.prepare()
         with holding(files.lock) as ours:
-            fence = await self._leases.take(company.id) if ours else None
+            if not ours:
+                self._admission.say_held(files)
+                return
+            fence = await self._leases.take(company.id)
             if fence is None:
-                return  # A pairing or another host still has it; the next look tries again.
+                return  # Another host was faster; the next look leaves it alone.
             try:
-                host = self._shared(connector, await connector.load())
-                await HostedCompany(host, company, files).run(fence)
-                self._resting[company.id] = files.read_note()
+                await self._run(connector, company, files, fence)
+            except SessionDamaged as error:
+                self._admission.set_aside(files, error)
             finally:
                 with contextlib.suppress(RetryLater, Unavailable):
                     await self._leases.release(company.id, fence)
+
+    async def _run(
+        self, connector: Connector, company: WantedCompany, files: CompanyFiles, fence: int
+    ) -> None:
+        device = await self._admission.device(files)
+        if device is None:
+            return
+        host = self._shared(connector, await connector.load())
+        await claim_number(host, files, device)
+        files.forget_end()
+        await HostedCompany(host, company, files).run(fence)
+        self._admission.rest(files)
 
     def _shared(self, connector: Connector, protos: library.Protos) -> Host:
         return Host(
@@ -185,12 +170,22 @@ class Sessions:
             leases=self._leases,
             delivery=self._delivery,
             accept=self._accept,
-            on_state=self._recorder.say,
+            on_state=self._on_state,
             now=self._now,
             look_seconds=self._look_seconds,
             patience=self._patience,
             journals=self._journals,
+            on_restart=self._note_restart,
+            on_phone=self._recorder.again,
         )
+
+    def _on_state(self, company_id: UUID, state: State) -> None:
+        if state.meaning.way_out is WayOut.OWNER_PAIRS:
+            self._files(company_id).write_end(state)
+        self._recorder.say(company_id, state)
+
+    def _note_restart(self, reason: Reason) -> None:
+        self._restarts[reason] += 1
 
     def _files(self, company_id: UUID) -> CompanyFiles:
         return CompanyFiles(self._settings.daemon.state_dir, company_id)

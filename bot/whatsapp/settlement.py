@@ -15,18 +15,22 @@ from typing import Any
 
 from bot.whatsapp.identity import jid_parts
 from bot.wire import Settlement, Unsettled
-from models.errors import RetryLater
+from models.errors import OwnerMustAct, RetryLater
 
-_LIMIT = 15.0
+
+class SessionDamaged(OwnerMustAct):
+    """The session file cannot be repaired; the phone must be paired again."""
 
 
 class SessionBooks:
     """Answers from the session files; starts its process when first asked, and again if it died.
 
-    Every question raises RetryLater when the file cannot be read now.
+    Every question raises RetryLater when the file cannot be read now, and SessionDamaged when it
+    never will.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, limit: float = 15.0) -> None:
+        self._limit = limit
         self._process: Process | None = None
         self._turn = asyncio.Lock()
 
@@ -63,12 +67,14 @@ class SessionBooks:
         line = json.dumps({"ask": question, "file": str(session), "value": value})
         async with self._turn:
             try:
-                answer = await asyncio.wait_for(self._exchange(line), _LIMIT)
+                answer = await asyncio.wait_for(self._exchange(line), self._limit)
             except (OSError, ValueError, TimeoutError, asyncio.CancelledError) as error:
                 self._forget()
                 if isinstance(error, asyncio.CancelledError):
                     raise
                 raise RetryLater(f"{session.name} could not be read: {error}") from error
+        if "damage" in answer:
+            raise SessionDamaged(f"{session.name}: {answer['damage']}")
         if "error" in answer:
             raise RetryLater(f"{session.name} could not be read: {answer['error']}")
         return answer["answer"]
@@ -99,8 +105,12 @@ class SessionBooks:
 
 def answer(question: Mapping[str, str], questions: Mapping[str, Callable[..., Any]]) -> str:
     """The JSON line for one question."""
+    from bot.whatsapp.session_file import Damaged
+
     try:
         found = questions[question["ask"]](Path(question["file"]), question["value"])
+    except Damaged as error:
+        return json.dumps({"damage": str(error)})
     except (OSError, ValueError, KeyError) as error:
         return json.dumps({"error": str(error) or type(error).__name__})
     return json.dumps({"answer": found})

@@ -18,6 +18,7 @@ from bot.whatsapp.events import Horizon, MessageReader
 from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.journal import Journal
 from bot.whatsapp.library import Protos, read_protos
+from bot.whatsapp.phone import Phone
 from bot.whatsapp.session import Parts, Session
 from bot.whatsapp.settlement import SessionBooks
 from bot.whatsapp.states import Reason
@@ -151,6 +152,8 @@ async def session_world(folder: Path) -> AsyncIterator[World]:
         connection=connect,  # type: ignore[arg-type]  # The only observer is the session itself.
         on_state=lambda _, state: online.set() if state.reason is Reason.ONLINE else None,
         now=now,
+        phone=Phone(files, protos, now=now),
+        on_phone=lambda _: None,
     )
     session = Session(COMPANY, parts)
     tasks = [asyncio.ensure_future(session.live()), asyncio.ensure_future(arrivals.hand_over())]

@@ -70,6 +70,10 @@ class FakeConnection:
         self.connects = connects
         self.started = False
         self.stopped = asyncio.Event()
+        self.logged_out = False
+        self.arriving: bytes | None = None
+        self.typing_asked = 0
+        self.typing_stuck: asyncio.Event | None = None
         self.sent: list[tuple[str, str]] = []
         self.typed: list[str] = []
         self.failures: list[LyroxError] = []
@@ -82,6 +86,8 @@ class FakeConnection:
         self.observer.on_event(0, b"")
         if self.connects:
             self.observer.on_event(3, b"")
+        if self.arriving is not None:
+            self.observer.on_event(17, self.arriving)
 
     async def stop(self) -> None:
         """Over."""
@@ -101,8 +107,18 @@ class FakeConnection:
             raise failure
         return wa_id
 
+    async def log_out(self) -> None:
+        """The phone forgets the device, and so does the file; a failure keeps both."""
+        if self.failures:
+            raise self.failures.pop(0)
+        self.logged_out = True
+        SessionFile(self._session).unpair()
+
     async def typing(self, chat: str, on: bool) -> None:
-        """Shown, unless a failure waits."""
+        """Shown, unless a failure waits or the line is stuck."""
+        self.typing_asked += 1
+        if self.typing_stuck is not None:
+            await self.typing_stuck.wait()
         if self.failures:
             raise self.failures.pop(0)
         if on:
@@ -115,6 +131,8 @@ class FakeConnector:
     def __init__(self) -> None:
         self.made: dict[UUID, list[FakeConnection]] = {}
         self.connects = True
+        self.failures: list[LyroxError] = []
+        self.arriving: bytes | None = None
         self.missing = False
         self.why: str | None = None
         self.closed = False
@@ -128,6 +146,8 @@ class FakeConnector:
     def connect(self, company_id: UUID, session: Path, observer: Observer) -> Connection:
         """One more connection of the company."""
         connection = FakeConnection(observer, session, connects=self.connects)
+        connection.failures, self.failures = self.failures, []
+        connection.arriving = self.arriving
         self.made.setdefault(company_id, []).append(connection)
         return connection
 

@@ -92,6 +92,10 @@ class PhoneConnection:
         self._over.set()
         await asyncio.to_thread(self._thread.join)
 
+    async def log_out(self) -> None:
+        """The phone forgets the device."""
+        SessionFile(self._session).unpair()
+
     async def send(self, chat: str, text: str, secret: bytes) -> str:
         """Secret, ratchet, wire: in the client's own order, with a place to die before each."""
         wa_id = "3EB0" + hashlib.sha256(secret).hexdigest()[:18].upper()

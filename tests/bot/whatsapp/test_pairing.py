@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from bot.config import Daemon, Settings
-from bot.whatsapp.files import CompanyFiles, holding
+from bot.whatsapp.files import CompanyFiles
+from bot.whatsapp.locks import holding
 from bot.whatsapp.pairing import PairEvent, pair
 from bot.whatsapp.qr import qr_text
 from tests.fakes.connection import SessionFile

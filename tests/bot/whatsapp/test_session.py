@@ -1,6 +1,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -10,11 +11,12 @@ from bot.whatsapp.events import Horizon, MessageReader
 from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.journal import Journal
 from bot.whatsapp.library import Protos
+from bot.whatsapp.phone import Phone
 from bot.whatsapp.session import Parts, Session
 from bot.whatsapp.settlement import SessionBooks
 from bot.whatsapp.states import Reason
 from bot.whatsapp.transitions import Transitions
-from bot.wire import NotSent, Outgoing
+from bot.wire import NotSent, Outgoing, Unsettled
 from models.values import InboundMessage
 from tests.bot.whatsapp.conftest import COMPANY
 from tests.fakes.connection import FakeConnection
@@ -29,7 +31,9 @@ class Stage:
         self.reasons: list[Reason] = []
         self.connections: list[FakeConnection] = []
         self._connects = connects
-        files = CompanyFiles(folder, COMPANY)
+        self.files = files = CompanyFiles(folder, COMPANY)
+        self.now = NOW
+        self.told: list[UUID] = []
         files.prepare()
         reader = MessageReader(COMPANY, protos, Horizon(None, timedelta(hours=12)))
         arrivals = Arrivals(
@@ -48,7 +52,9 @@ class Stage:
                 books=SessionBooks(),
                 connection=self._connect,
                 on_state=lambda _, state: self.reasons.append(state.reason),
-                now=lambda: NOW,
+                now=lambda: self.now,
+                phone=Phone(files, protos, now=lambda: self.now),
+                on_phone=self.told.append,
             ),
         )
 
@@ -129,6 +135,28 @@ async def test_nothing_is_sent_before_the_connection_stands(tmp_path: Path, prot
     assert stage.connections[0].stopped.is_set()
 
 
+async def test_nothing_is_sent_before_the_offline_queue_is_read(
+    tmp_path: Path, protos: Protos
+) -> None:
+    stage = Stage(tmp_path, protos, connects=False)
+    living = asyncio.ensure_future(stage.session.live())
+    await asyncio.sleep(0.01)
+    observer = stage.connections[0].observer
+
+    observer.on_event(3, b"")
+    await asyncio.sleep(0.01)
+    assert stage.session.state.reason is Reason.ONLINE
+    assert not stage.session.connected
+    with pytest.raises(NotSent):
+        await stage.session.send(Outgoing("5@lid", "hola", b"x" * 32))
+    observer.on_event(27, b"")
+    await asyncio.sleep(0.01)
+    assert stage.session.connected
+
+    living.cancel()
+    await asyncio.gather(living, return_exceptions=True)
+
+
 async def test_a_code_instead_of_a_login_means_the_pairing_is_gone(
     tmp_path: Path, protos: Protos
 ) -> None:
@@ -139,3 +167,86 @@ async def test_a_code_instead_of_a_login_means_the_pairing_is_gone(
     stage.connections[0].observer.on_code("https://wa.me/…")
 
     assert (await living).reason is Reason.LOGGED_OUT
+
+
+@pytest.mark.looptime
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_line_the_client_cannot_bring_back_is_given_up_after_five_minutes(
+    tmp_path: Path, protos: Protos
+) -> None:
+    stage = Stage(tmp_path, protos)
+    living = asyncio.ensure_future(stage.session.live())
+    await asyncio.sleep(1000)  # A line that stands is never given up.
+    loop = asyncio.get_running_loop()
+    observer = stage.connections[0].observer
+
+    observer.on_event(12, b"")
+    await asyncio.sleep(290)
+    observer.on_event(3, b"")
+    await asyncio.sleep(1000)
+    assert not living.done()
+    observer.on_event(12, b"")
+    began = loop.time()
+    state = await living
+
+    assert state.reason is Reason.FAULT
+    assert "300 s" in state.detail
+    assert 299 < loop.time() - began < 301
+    assert stage.connections[0].stopped.is_set()
+
+
+async def test_two_missed_pings_are_an_outage_and_answered_ones_its_end(
+    tmp_path: Path, protos: Protos
+) -> None:
+    stage = Stage(tmp_path, protos)
+    living = asyncio.ensure_future(stage.session.live())
+    await asyncio.sleep(0.01)
+    observer = stage.connections[0].observer
+
+    for missed in (1, 2, 3):
+        event = protos.events.KeepAliveTimeout(ErrorCount=missed, LastSuccess=0)
+        observer.on_event(4, event.SerializeToString())
+    observer.on_event(5, b"")
+    await asyncio.sleep(0.01)
+    living.cancel()
+    await asyncio.gather(living, return_exceptions=True)
+
+    assert stage.reasons == [
+        Reason.CONNECTING,
+        Reason.ONLINE,
+        Reason.RECONNECTING,
+        Reason.ONLINE,
+    ]
+
+
+async def test_in_a_damaged_file_every_unseen_send_counts_as_sent(
+    tmp_path: Path, protos: Protos
+) -> None:
+    stage = Stage(tmp_path, protos)
+    stage.files.write_boot()
+    stage.files.session.write_bytes(b"no database " * 100)
+
+    assert await stage.session.sessions_hash("5@lid") is None
+    (verdict,) = await stage.session.settle([Unsettled(7, "5@lid", b"x" * 32, None)])
+
+    assert (verdict.outbox_id, verdict.sent) == (7, True)
+
+
+async def test_a_line_that_takes_no_typing_holds_few_threads(
+    tmp_path: Path, protos: Protos
+) -> None:
+    stage = Stage(tmp_path, protos)
+    living = asyncio.ensure_future(stage.session.live())
+    await asyncio.sleep(0.01)
+    connection = stage.connections[0]
+    connection.typing_stuck = asyncio.Event()
+
+    typing = [asyncio.ensure_future(stage.session.typing(f"{i}@lid", on=True)) for i in range(20)]
+    await asyncio.sleep(0.01)
+    asked = connection.typing_asked
+    connection.typing_stuck.set()
+    await asyncio.gather(*typing)
+    living.cancel()
+    await asyncio.gather(living, return_exceptions=True)
+
+    assert asked == 4

@@ -1,19 +1,25 @@
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
 from bot.config import Daemon, Settings
-from bot.whatsapp.files import CompanyFiles, Pairing, holding
+from bot.whatsapp.files import CompanyFiles, Pairing
+from bot.whatsapp.journal import Journal
+from bot.whatsapp.library import Protos
+from bot.whatsapp.locks import holding
+from bot.whatsapp.patience import PATIENCE
 from bot.whatsapp.sessions import Sessions, WantedCompany
 from bot.whatsapp.states import Reason, State
-from bot.wire import Wire
+from bot.wire import NotSent, Outgoing, Wire
 from models.errors import GiveUp, RetryLater
 from models.values import InboundMessage
 from tests.bot.whatsapp.conftest import MakeEvent
@@ -21,6 +27,7 @@ from tests.fakes.connection import FakeConnection, FakeConnector, SessionFile
 
 PAIRED_AT = datetime(2026, 9, 1, tzinfo=UTC)
 NOW = datetime.fromtimestamp(1_790_000_000, UTC)
+PHONE = "+5215512345678"
 
 
 class Desk:
@@ -33,6 +40,7 @@ class Desk:
         self.detach_seconds = 0.0
         self.refuses: set[UUID] = set()
         self.elsewhere: set[UUID] = set()
+        self.numbers: dict[str, tuple[UUID, str]] = {}
         self.unrecordable: dict[UUID, Exception] = {}
         self.happened: list[tuple[str, object]] = []
         self.messages: list[InboundMessage] = []
@@ -53,6 +61,10 @@ class Desk:
 
     async def release(self, company_id: UUID, fence: int) -> None:
         await self._note("released", (company_id, fence))
+
+    async def claim_number(self, company_id: UUID, phone: str) -> str | None:
+        other, device = self.numbers.get(phone, (company_id, ""))
+        return None if other == company_id else device
 
     async def attach(self, wire: Wire, fence: int) -> None:
         if wire.company_id in self.refuses:
@@ -108,6 +120,8 @@ class Machine:
         self.connector = FakeConnector()
         self.sessions: Sessions | None = None
         self.ended: object = None
+        self.now = NOW
+        self.patience = PATIENCE
 
     def files(self, company: UUID) -> CompanyFiles:
         return CompanyFiles(self.folder, company)
@@ -127,6 +141,10 @@ class Machine:
             self.pair(company, number)
         return company
 
+    def sentence(self, company: UUID) -> str:
+        assert self.sessions is not None
+        return self.sessions.states()[company].sentence("en")
+
     def connection(self, company: UUID) -> FakeConnection:
         return self.connector.made[company][-1]
 
@@ -139,8 +157,9 @@ class Machine:
             delivery=self.desk,
             accept=self.desk.accept,
             connector=self.connector,
-            now=lambda: NOW,
+            now=lambda: self.now,
             look_seconds=0.05,
+            patience=self.patience,
         )
         self.sessions = sessions
         task = asyncio.ensure_future(sessions.run())
@@ -195,17 +214,29 @@ async def test_a_new_pairing_is_hosted_within_five_seconds(machine: Machine) -> 
         await desk.reaches(company, Reason.ONLINE, seconds=5)
 
 
-async def test_a_session_somebody_else_holds_is_left_alone_until_it_is_free(
+async def test_a_session_file_that_another_process_holds_is_named_and_left_until_it_is_free(
     machine: Machine,
 ) -> None:
     company = machine.add()
 
     async with machine.running() as desk:
-        with holding(machine.files(company).lock) as ours:
+        with holding(machine.files(company).lock, "a copy made") as ours:
             assert ours
-            await asyncio.sleep(0.3)
+            await desk.reaches(company, Reason.FILE_HELD)
+            assert f"a copy made by process {os.getpid()}" in machine.sentence(company)
             assert machine.connector.made == {}
         await desk.reaches(company, Reason.ONLINE)
+
+
+async def test_a_pairing_under_way_is_shown_until_it_is_over(machine: Machine) -> None:
+    company = machine.add(number=None)
+    machine.files(company).prepare()
+
+    async with machine.running() as desk:
+        with holding(machine.files(company).lock, "pairing") as ours:
+            assert ours
+            await desk.reaches(company, Reason.PAIRING)
+        await desk.reaches(company, Reason.NEVER_PAIRED)
 
 
 async def test_a_company_of_another_host_is_left_alone(machine: Machine) -> None:
@@ -382,15 +413,118 @@ async def test_a_missing_library_is_a_state_and_nothing_more(machine: Machine) -
     assert desk.states[company].count(Reason.LIBRARY_MISSING) == 1
 
 
-async def test_one_number_serves_one_company(machine: Machine) -> None:
-    first = machine.add()
+async def test_a_second_phone_with_a_number_in_use_is_refused_and_unlinked(
+    machine: Machine, make_event: MakeEvent
+) -> None:
+    company = machine.add()
+    machine.desk.numbers[PHONE] = (uuid4(), "5215512345678:9@s.whatsapp.net")
+    machine.connector.arriving = make_event("para la otra empresa", ID="A1")
 
     async with machine.running() as desk:
-        await desk.reaches(first, Reason.ONLINE)
-        second = machine.add()
-        await desk.reaches(second, Reason.NUMBER_IN_USE)
+        await desk.reaches(company, Reason.NUMBER_IN_USE)
+        await asyncio.wait_for(machine.connection(company).stopped.wait(), 5)
+        assert machine.connection(company).logged_out
+    async with machine.running() as desk:  # The reason outlives the process.
+        await desk.reaches(company, Reason.NUMBER_IN_USE)
+        machine.connector.arriving = None
+        machine.pair(company, "5215599999999")
+        await desk.reaches(company, Reason.ONLINE)
 
-    assert second not in machine.connector.made
+    assert desk.messages == []
+    assert desk.wires == {}
+    assert len(machine.connector.made[company]) == 2
+
+
+@pytest.mark.parametrize(
+    ("device", "kept"), [("5215512345678:1@s.whatsapp.net", False), ("", True)]
+)
+async def test_unlinking_never_hits_the_company_that_has_the_number(
+    machine: Machine, device: str, kept: bool
+) -> None:
+    company = machine.add()
+    machine.desk.numbers[PHONE] = (uuid4(), device)
+    session = machine.files(company).session
+    before = session.read_bytes()
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.NUMBER_IN_USE)
+        await asyncio.sleep(0.3)
+
+    assert machine.connector.made == {}
+    assert session.exists() == kept
+    (aside,) = [session] if kept else session.parent.glob("*.copy-*[0-9]Z")
+    assert aside.read_bytes() == before
+
+
+async def test_a_refused_phone_that_cannot_be_unlinked_now_is_tried_again(
+    machine: Machine,
+) -> None:
+    company = machine.add()
+    machine.desk.numbers[PHONE] = (uuid4(), "5215512345678:9@s.whatsapp.net")
+    machine.patience = replace(PATIENCE, longest=0.1)
+    machine.connector.why = "no route"
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.NUMBER_IN_USE)
+        await asyncio.sleep(0.3)
+        assert machine.connector.made == {}
+        machine.connector.why = None
+        machine.connector.failures = [NotSent("websocket not connected")]
+        await asyncio.sleep(0.5)
+        assert [one.logged_out for one in machine.connector.made[company]] == [False, True]
+
+    assert desk.states[company].count(Reason.NUMBER_IN_USE) == 1
+
+
+async def test_a_number_that_comes_free_is_taken(machine: Machine) -> None:
+    company = machine.add()
+    machine.desk.numbers[PHONE] = (uuid4(), "")
+    machine.patience = replace(PATIENCE, longest=0.1)
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.NUMBER_IN_USE)
+        machine.desk.numbers.clear()
+        await desk.reaches(company, Reason.ONLINE)
+
+
+async def test_a_device_that_is_gone_is_a_logout_and_starts_nothing(machine: Machine) -> None:
+    company = machine.add()
+    SessionFile(machine.files(company).session).unpair()
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.LOGGED_OUT)
+
+    assert machine.connector.made == {}
+
+
+async def test_a_device_that_goes_between_two_tries_is_a_logout(machine: Machine) -> None:
+    company = machine.add()
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.ONLINE)
+        SessionFile(machine.files(company).session).unpair()
+        machine.connection(company).observer.on_end("required field not set")
+        await desk.reaches(company, Reason.LOGGED_OUT)
+
+    assert len(machine.connector.made[company]) == 1
+
+
+async def test_why_a_session_ended_outlives_the_process(machine: Machine, protos: Protos) -> None:
+    company = machine.add()
+    banned = protos.events.LoggedOut(OnConnect=True, Reason=protos.events.UNKNOWN_LOGOUT)
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.ONLINE)
+        SessionFile(machine.files(company).session).unpair()
+        machine.connection(company).observer.on_event(6, banned.SerializeToString())
+        await desk.reaches(company, Reason.BANNED)
+    machine.desk.states.clear()
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.BANNED)
+        machine.pair(company)
+        await desk.reaches(company, Reason.ONLINE)
+    assert machine.files(company).read_end() == State(Reason.LOGGED_OUT)
 
 
 async def test_a_company_that_fails_leaves_the_others_running(machine: Machine) -> None:
@@ -444,6 +578,7 @@ async def test_messages_wait_for_intake_in_order_and_none_is_lost_by_a_restart(
         assert machine.sessions.unstored() == 3
     assert machine.sessions.unstored() == 0  # They wait for whoever hosts the company next.
     desk.down = False
+    desk.states.clear()
 
     async with machine.running() as desk:
         await desk.until(lambda: len(desk.messages) == 3)
@@ -467,12 +602,103 @@ async def test_files_with_keys_are_nobody_elses_to_read(machine: Machine) -> Non
     assert set(json.loads(files.note.read_text())) == {"jid", "lid", "platform", "paired_at"}
 
 
-async def test_a_session_file_that_is_no_database_is_a_fault_of_that_company_alone(
+async def test_a_damaged_session_file_is_set_aside_and_asks_for_a_pairing(
     machine: Machine,
 ) -> None:
     broken, healthy = machine.add("521"), machine.add("522")
-    machine.files(broken).session.write_bytes(b"no database " * 100)
+    files = machine.files(broken)
+    files.session.write_bytes(b"no database " * 100)
+    wal = files.session.with_name(f"{files.session.name}-wal")
+    wal.write_bytes(b"left by a crash")
+    Journal(files.journal).append(17, b"kept")
+
+    for _ in range(2):  # Said again by the next process.
+        async with machine.running() as desk:
+            await desk.reaches(healthy, Reason.ONLINE)
+            await desk.reaches(broken, Reason.DAMAGED)
+            sentence = machine.sentence(broken)
+        machine.desk.states.clear()
+
+    name = f"{files.session.name}.corrupt-{NOW:%Y%m%dT%H%M%SZ}"
+    assert name in sentence
+    assert "lyrox pair" in sentence
+    assert files.session.with_name(name).read_bytes() == b"no database " * 100
+    assert files.session.with_name(f"{name}-wal").read_bytes() == b"left by a crash"
+    assert not files.session.exists()
+    assert not wal.exists()
+    assert [entry.raw for entry in Journal(files.journal).leftovers()] == [b"kept"]
+    async with machine.running() as desk:
+        machine.pair(broken, "521")
+        await desk.reaches(broken, Reason.ONLINE)
+
+
+async def test_a_file_that_breaks_while_it_is_in_use_is_set_aside_before_the_next_try(
+    machine: Machine,
+) -> None:
+    company = machine.add()
 
     async with machine.running() as desk:
-        await desk.reaches(healthy, Reason.ONLINE)
-        await desk.reaches(broken, Reason.FAULT)
+        await desk.reaches(company, Reason.ONLINE)
+        machine.files(company).session.write_bytes(b"no database " * 100)
+        machine.connection(company).observer.on_end("database disk image is malformed")
+        await desk.reaches(company, Reason.DAMAGED)
+
+    assert len(machine.connector.made[company]) == 1
+    assert desk.wires == {}
+
+
+async def test_sessions_that_end_by_themselves_are_counted_by_why(machine: Machine) -> None:
+    company = machine.add()
+    machine.patience = replace(PATIENCE, first=0.05)
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.ONLINE)
+        machine.connection(company).observer.on_end("required field not set")
+        await desk.until(lambda: len(machine.connector.made[company]) == 2)
+        await desk.reaches(company, Reason.ONLINE)
+        assert machine.sessions is not None
+
+    assert machine.sessions.restarts(Reason.FAULT) == 1
+    assert machine.sessions.restarts(Reason.UNREACHABLE) == 0
+
+
+async def test_a_phone_that_sleeps_is_told_while_it_is_connected_and_a_sign_ends_it(
+    machine: Machine, make_event: MakeEvent
+) -> None:
+    company = machine.add()
+    machine.files(company).write_phone(PAIRED_AT)
+    machine.now = PAIRED_AT + timedelta(days=10)
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.PHONE_ASLEEP)
+        assert "2026-09-01" in machine.sentence(company)
+        wire = desk.wires[company]
+        assert wire.connected
+        assert await wire.send(Outgoing("5@lid", "hola", b"x" * 32))
+        observer = machine.connection(company).observer
+        milliseconds = int(machine.now.timestamp() * 1000)
+        sign = make_event("hola", own=True, Timestamp=milliseconds)
+        await asyncio.to_thread(observer.on_event, 17, sign)
+        await desk.reaches(company, Reason.ONLINE)
+        pairing = desk.pairings[company]
+
+    assert pairing is not None
+    assert pairing.as_json()["phone_seen_at"] == machine.now.isoformat()
+
+
+async def test_a_phone_seen_again_is_recorded_although_the_state_stays(
+    machine: Machine, make_event: MakeEvent
+) -> None:
+    company = machine.add()
+    machine.now = PAIRED_AT + timedelta(hours=5)
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.ONLINE)
+        assert "phone_seen_at" not in desk.pairings[company].as_json()  # type: ignore[union-attr]
+        observer = machine.connection(company).observer
+        milliseconds = int(machine.now.timestamp() * 1000)
+        sign = make_event("hola", own=True, Timestamp=milliseconds)
+        await asyncio.to_thread(observer.on_event, 17, sign)
+        await desk.until(lambda: desk.states[company].count(Reason.ONLINE) == 2)
+
+    assert "phone_seen_at" in desk.pairings[company].as_json()  # type: ignore[union-attr]

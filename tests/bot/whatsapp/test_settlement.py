@@ -1,11 +1,14 @@
 import asyncio
 import os
-from collections.abc import AsyncIterator
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from bot.whatsapp.settlement import SessionBooks
+from bot.whatsapp.settlement import SessionBooks, SessionDamaged
 from bot.wire import Unsettled
 from models.errors import RetryLater
 from tests.fakes.connection import SessionFile
@@ -115,15 +118,44 @@ async def test_somebody_elses_ratchet_changes_nothing(books: SessionBooks, path:
     assert await books.sessions_hash(path, "999@lid") == before
 
 
-async def test_a_broken_file_is_told_and_the_next_question_is_answered(
-    books: SessionBooks, path: Path
-) -> None:
+def tear_header(path: Path) -> None:
     write(path, b"no database " * 100)
-    with pytest.raises(RetryLater):
+
+
+def tear_page(path: Path) -> None:
+    data = bytearray(content(path))
+    data[4096:] = os.urandom(len(data) - 4096)
+    write(path, bytes(data))
+
+
+def cut(path: Path) -> None:
+    write(path, content(path)[: len(content(path)) // 2])
+
+
+@pytest.mark.parametrize("tear", [tear_header, tear_page, cut])
+async def test_a_damaged_file_is_told_and_the_next_question_is_answered(
+    books: SessionBooks, path: Path, tear: Callable[[Path], None]
+) -> None:
+    SessionFile(path).pair()
+    tear(path)
+
+    with pytest.raises(SessionDamaged, match=re.escape(path.name)):
         await books.device(path)
     write(path, b"")
 
     assert await books.device(path) is None
+
+
+async def test_a_file_that_cannot_be_read_now_is_not_taken_for_damaged(path: Path) -> None:
+    SessionFile(path).pair()
+    books = SessionBooks(limit=2.0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("PRAGMA journal_mode=DELETE")
+        writer.execute("BEGIN EXCLUSIVE")
+
+        with pytest.raises(RetryLater):
+            await books.device(path)
+    await books.close()
 
 
 async def test_the_process_is_started_again_when_it_died(books: SessionBooks, path: Path) -> None:

@@ -27,10 +27,10 @@ def test_the_two_languages_never_share_a_sentence() -> None:
         assert meaning.next_es != meaning.next_en
 
 
-def test_only_one_reason_counts_as_connected() -> None:
+def test_only_an_online_session_counts_as_connected_however_its_phone_sleeps() -> None:
     connected = [one for one in Reason if MEANINGS[one].phase is Phase.CONNECTED]
 
-    assert connected == [Reason.ONLINE]
+    assert connected == [Reason.ONLINE, Reason.PHONE_ASLEEP]
 
 
 def test_the_end_of_a_ban_is_in_its_sentence() -> None:
@@ -132,4 +132,5 @@ def test_each_cause_stands_in_one_row_and_no_row_is_without_one() -> None:
 def test_only_a_state_the_client_recovers_from_keeps_the_connection() -> None:
     stays = {reason for reason in Reason if not ends_connection(State(reason))}
 
-    assert stays == {Reason.ONLINE, Reason.CONNECTING, Reason.RECONNECTING}
+    coming = {Reason.ONLINE, Reason.PHONE_ASLEEP, Reason.CONNECTING, Reason.RECONNECTING}
+    assert stays == coming
