@@ -16,10 +16,12 @@ its input.
             each customer), ``text`` (may hold {owner}, {customer}, {number}), ``echoes`` = false
             (a reply must repeat the text), ``reply_seconds`` = 60, ``pause`` = 0. Every customer
             writes, waits for the reply and writes again. The value: ``replies``, ``lost``,
-            ``wrong`` (from another company, or no echo), ``seconds``, ``per_second``, ``p50_ms``,
-            ``p99_ms``, ``max_ms``. Customers stay, so a drive before it warms their sessions up.
+            ``wrong`` (no echo), ``seconds``, ``per_second``, ``p50_ms``, ``p99_ms``, ``max_ms``.
+            Customers stay, so a drive before it warms their sessions up. With ``shared`` = true
+            the same people write to all the companies at once. A reply from another company is
+            nobody's: the one that was waited for is lost, and the other stays unread.
 ``figures`` the program's own ``cpu_seconds``, ``rss_mb``, and ``unreadable``: messages no customer
-            could decrypt.
+            could decrypt, and ``unread``: replies that nobody waited for since the last drive.
 ``unlink``  ``company``: the owner removes the linked device.
 ``drop``    ``companies`` (all): cuts their lines.
 """
@@ -105,7 +107,9 @@ class Program:
         rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         unreadable = sum(len(customer.unreadable) for customer in self._server.customers)
         cpu = round(time.process_time(), 3)
-        return {"cpu_seconds": cpu, "rss_mb": round(rss), "unreadable": unreadable}
+        unread = self._crowd.unread()
+        memory = round(rss)
+        return {"cpu_seconds": cpu, "rss_mb": memory, "unreadable": unreadable, "unread": unread}
 
     async def _unlink(self, command: Words) -> None:
         await self._server.unlink(self._owners[command["company"]])
