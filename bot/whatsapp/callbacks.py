@@ -16,6 +16,9 @@ REGISTERED, PAIR_STATUS, CONNECTED = 0, 2, 3
 # client's event loop while it goes on acknowledging messages.
 SUBSCRIBED = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 17)
 
+# After this stream error the client comes back once; of a failure there is no event but this line.
+GAVE_UP = "Failed to reconnect after 515 code"
+
 
 class Observer(Protocol):
     """Who is told what happens; every call comes on a thread of the client's, and may block."""
@@ -30,7 +33,7 @@ class Observer(Protocol):
         """How a pairing ended, in the client's word."""
 
     def on_end(self, error: str) -> None:
-        """The connection's thread has ended; nothing more will come."""
+        """The client has given up, or its thread has ended: the line does not come back."""
 
 
 class _Nobody:
@@ -101,3 +104,5 @@ class Callbacks:
         entry = self._entry.FromString(ctypes.string_at(data, size))
         level = logging.ERROR if entry.Level == "ERROR" else logging.WARNING
         log.log(level, "whatsmeow: %s", entry.Message, extra={"company": self._company})
+        if entry.Message.startswith(GAVE_UP):
+            self._observer.on_end(entry.Message)

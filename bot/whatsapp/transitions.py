@@ -54,7 +54,10 @@ class Row:
 
 TABLE: Mapping[Seen, Row] = MappingProxyType(
     {
-        Seen.LOGIN: Row(Reason.ONLINE, ("login accepted", "stream error 515")),
+        Seen.LOGIN: Row(
+            Reason.ONLINE,
+            ("login accepted", "stream error 515", "pings unanswered for three minutes"),
+        ),
         Seen.PINGS_ANSWERED: Row(Reason.ONLINE, ("pings answered again",)),
         Seen.PING_MISSED: Row(None, ("one ping unanswered",)),
         Seen.PINGS_MISSED: Row(Reason.RECONNECTING, ("two pings unanswered",)),
@@ -91,8 +94,12 @@ TABLE: Mapping[Seen, Row] = MappingProxyType(
         ),
         Seen.NO_LOGIN: Row(Reason.FAULT, ("login never answered",)),
         Seen.CODE_SHOWN: Row(Reason.LOGGED_OUT, ("session file without its device",)),
-        Seen.NO_LINE: Row(Reason.UNREACHABLE, ("connection refused on the way",)),
-        Seen.ENDED: Row(Reason.FAULT, ("session file unusable",)),
+        Seen.NO_LINE: Row(
+            Reason.UNREACHABLE,
+            ("connection cut before the login", "stream error 515 and no way back"),
+        ),
+        # Nothing is known to cause these two; they are the way out of what nobody foresaw.
+        Seen.ENDED: Row(Reason.FAULT, ()),
         Seen.UNREADABLE: Row(Reason.FAULT, ()),
     }
 )
