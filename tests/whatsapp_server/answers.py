@@ -93,11 +93,16 @@ def group(connection: "Connection", node: Node) -> Node | None:
     return room.info() if room else refusal(403, "forbidden")
 
 
+def media(connection: "Connection", _node: Node) -> Node | None:
+    """Where media lie."""
+    return connection.server.media.connection()
+
+
 def refusal(code: int, words: str) -> Node:
     """What the server answers where it does not do what was asked."""
     return Node("error", {"code": str(code), "text": words})
 
 
 ANSWERS: Mapping[str, Callable[["Connection", Node], Node | None]] = MappingProxyType(
-    {"encrypt": keys, "usync": who_has_what, "privacy": privacy, "w:g2": group}
+    {"encrypt": keys, "usync": who_has_what, "privacy": privacy, "w:g2": group, "w:m": media}
 )

@@ -78,12 +78,20 @@ class BareClient:
         _check(answer.Error)
         return bytes(answer.Binary)
 
-    async def upload(self, data: bytes, kind: int) -> Any:
-        """Where the bytes lie now, and their keys."""
+    async def upload(self, data: bytes, kind: int) -> dict[str, Any]:
+        """The fields with which a message refers to the bytes, where they lie now."""
         raw = await self.call("Upload", data, len(data), kind)
         answer = self._protos.events.UploadReturnFunction.FromString(raw)
         _check(answer.Error)
-        return answer.UploadResponse
+        there = answer.UploadResponse
+        return {
+            "URL": there.url,
+            "directPath": there.DirectPath,
+            "mediaKey": there.MediaKey,
+            "fileSHA256": there.FileSHA256,
+            "fileEncSHA256": there.FileEncSHA256,
+            "fileLength": there.FileLength,
+        }
 
     async def pair_by_code(self, number: str, display: str = "Chrome (Linux)") -> str:
         """The eight letters to type on the phone."""

@@ -1,4 +1,4 @@
-"""A certificate authority for one test run, and the server's certificate below it."""
+"""A certificate authority for one test run, and the servers' certificate below it."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-HOST = "web.whatsapp.com"
+HOSTS = ("web.whatsapp.com", "mmg.whatsapp.net")
 
 
 def make_certificates(folder: Path) -> tuple[ssl.SSLContext, Path]:
@@ -19,8 +19,9 @@ def make_certificates(folder: Path) -> tuple[ssl.SSLContext, Path]:
     root_name = _name("LYROX test authority")
     root = _builder(root_name, root_name, root_key)
     root = root.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    leaf = _builder(_name(HOST), root_name, key)
-    leaf = leaf.add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
+    leaf = _builder(_name(HOSTS[0]), root_name, key)
+    names = x509.SubjectAlternativeName([x509.DNSName(host) for host in HOSTS])
+    leaf = leaf.add_extension(names, critical=False)
     authority, both = folder / "authority.pem", folder / "server.pem"
     authority.write_bytes(root.sign(root_key, hashes.SHA256()).public_bytes(Encoding.PEM))
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -74,7 +74,11 @@ class Hosted:
 async def executing(*words: str, environment: Mapping[str, str]) -> AsyncIterator[Hosted]:
     """``python words…`` until the block ends."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", *words), stdin=PIPE, stdout=PIPE, env=os.environ | environment
+        *(sys.executable, "-P", *words),
+        stdin=PIPE,
+        stdout=PIPE,
+        env=os.environ | environment,
+        limit=2**26,  # A line may hold a whole file.
     )
     hosted = Hosted(process)
     try:

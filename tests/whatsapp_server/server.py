@@ -11,6 +11,7 @@ from aiohttp import web
 from tests.whatsapp_server.certificates import make_certificates
 from tests.whatsapp_server.connection import Connection
 from tests.whatsapp_server.faults import conflict
+from tests.whatsapp_server.media import MediaHost
 from tests.whatsapp_server.nodes import Jid, Node
 from tests.whatsapp_server.noise import Authority
 from tests.whatsapp_server.patch import Patched
@@ -32,6 +33,7 @@ class WhatsAppServer:
         self.owners: dict[str, Owner] = {}
         self.customers: list[Customer] = []
         self.rooms: dict[Jid, Room] = {}
+        self.media = MediaHost()
         self.unpaired: dict[str, tuple[Connection, Device]] = {}
         self.online: dict[str, Connection] = {}
         self.seen: list[Node] = []
@@ -47,8 +49,8 @@ class WhatsAppServer:
     async def open(self, folder: Path) -> AsyncIterator["WhatsAppServer"]:
         """Listen; ``environment`` is then what a client needs when it is executed."""
         context, authority = make_certificates(folder)
-        app = web.Application()
-        app.router.add_get("/ws/chat", self._chat)
+        app = web.Application(client_max_size=2**27)
+        app.router.add_routes([web.get("/ws/chat", self._chat), *self.media.routes()])
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
