@@ -75,15 +75,14 @@ def test_whatever_the_phone_itself_sends_is_a_sign(life: Life, protos: Protos) -
     key_share = protos.e2e.Message()
     key_share.protocolMessage.type = 6  # APP_STATE_SYNC_KEY_SHARE
     own = f"{OWN}@s.whatsapp.net"
-    for number, more in enumerate(
-        (
-            {"chat": "5215587654321@s.whatsapp.net"},
-            {"chat": GROUP, "group": True},
-            {"chat": "status@broadcast", "group": True},
-            {"chat": own},
-            {"chat": own, "message": key_share, "Category": "peer"},
-        )
-    ):
+    signs: tuple[dict[str, Any], ...] = (
+        {"chat": "5215587654321@s.whatsapp.net"},
+        {"chat": GROUP, "group": True},
+        {"chat": "status@broadcast", "group": True},
+        {"chat": own},
+        {"chat": own, "message": key_share, "Category": "peer"},
+    )
+    for number, more in enumerate(signs):
         life.now += 2 * HOUR
         assert life.hears(own=True, **more), number
 
