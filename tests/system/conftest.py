@@ -79,11 +79,11 @@ class Scene:
         """A number that no other test writes from."""
         return f"1305{next(_numbers):07}"
 
-    def write(self, phone: str, text: str = "hola") -> str:
+    def write(self, phone: str, text: str = "hola", company: UUID | None = None) -> str:
         """The customer writes; the message's id."""
         wa_id = f"WA{next(_numbers):06}"
         self.asked[phone] = text
-        self.phones.write(self.company, phone, text, wa_id)
+        self.phones.write(company or self.company, phone, text, wa_id)
         return wa_id
 
     async def start(self) -> Child:
@@ -201,12 +201,12 @@ async def scene(
             await look.close()
 
 
-def pair(home: Home, company: UUID) -> None:
+def pair(home: Home, company: UUID, number: str = OWN) -> None:
     """As if a phone had been paired yesterday."""
     files = CompanyFiles(home.state_dir, company)
-    SessionFile(files.session).pair(OWN)
+    SessionFile(files.session).pair(number)
     yesterday = datetime.now(UTC) - timedelta(days=1)
-    files.write_note(Pairing(f"{OWN}:1@s.whatsapp.net", "1@lid", "android", yesterday))
+    files.write_note(Pairing(f"{number}:1@s.whatsapp.net", "1@lid", "android", yesterday))
 
 
 def _behind(

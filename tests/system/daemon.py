@@ -1,5 +1,6 @@
-"""The real daemon, but its phones are files: ``daemon.py FOLDER --config PATH``."""
+"""The real daemon, but its phones are files: ``daemon.py FOLDER [--shard N] --config PATH``."""
 
+import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
@@ -13,11 +14,14 @@ from tests.system.phone import PhoneConnector
 
 def main(words: Sequence[str]) -> int:
     """Run until stopped, as ``lyrox run`` would."""
-    folder, _, config = words
-    connector = PhoneConnector(Path(folder))
-    settings = load(Path(config))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--shard", type=int, default=0)
+    parser.add_argument("--config", type=Path)
+    given = parser.parse_args(words)
+    connector, settings = PhoneConnector(given.folder), load(given.config)
     return guarded(
-        lambda: asyncio.run(app.run(settings, shard=0, setup=False, connector=connector))
+        lambda: asyncio.run(app.run(settings, shard=given.shard, setup=False, connector=connector))
     )
 
 

@@ -1,12 +1,14 @@
 """Phones without WhatsApp whose messages outlive any process: two files in a folder.
 
 ``written.jsonl`` is what people wrote, ``arrived.jsonl`` what they can read. As WhatsApp does,
-a message is offered again until the client has taken it (``taken.jsonl``). ``die`` names the
-point at which the daemon is to kill itself next.
+a message is offered again until the client has taken it (``taken.jsonl``). ``order`` names a
+signal, and the point at which a daemon is to send it to itself next. ``line-COMPANY`` is held by
+whoever is connected; a second one there is written into ``clashes.jsonl``.
 """
 
 import asyncio
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -24,7 +26,7 @@ from bot.whatsapp.library import Protos, read_protos
 from bot.whatsapp.session import Connection
 from tests.fakes.connection import SessionFile
 
-_REGISTERED, _CONNECTED = 0, 3
+_REGISTERED, _CONNECTED, _CAUGHT_UP = 0, 3, 27
 
 
 class Phones:
@@ -42,12 +44,37 @@ class Phones:
 
     def arrived(self, phone: str) -> list[str]:
         """What this customer can read."""
-        lines = read(self.folder / "arrived.jsonl")
-        return [line["text"] for line in lines if line["chat"] == f"{phone}@s.whatsapp.net"]
+        return [line["text"] for line in self._arrived(phone)]
+
+    def senders(self, phone: str) -> list[int]:
+        """The processes that sent it."""
+        return [line["pid"] for line in self._arrived(phone)]
+
+    def taken(self, wa_id: str) -> bool:
+        """Whether the client has this message, so that it is never offered again."""
+        return any(line["id"] == wa_id for line in read(self.folder / "taken.jsonl"))
+
+    def holder(self, company: UUID) -> int | None:
+        """The process that is connected for a company."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return int(line_of(self.folder, company).read_text(encoding="ascii"))
+        return None
+
+    def clashes(self) -> list[dict[str, Any]]:
+        """Every time that two were connected for one company."""
+        return read(self.folder / "clashes.jsonl")
 
     def die(self, at: str) -> None:
         """Kill the daemon when it next comes to this point."""
-        (self.folder / "die").write_text(at, encoding="utf-8")
+        self.order(signal.SIGKILL, at)
+
+    def order(self, number: signal.Signals, at: str) -> None:
+        """Have the daemon send itself a signal when it next comes to this point."""
+        (self.folder / "order").write_text(f"{number.name} {at}", encoding="utf-8")
+
+    def _arrived(self, phone: str) -> list[dict[str, Any]]:
+        lines = read(self.folder / "arrived.jsonl")
+        return [line for line in lines if line["chat"] == f"{phone}@s.whatsapp.net"]
 
 
 class PhoneConnector:
@@ -82,15 +109,19 @@ class PhoneConnection:
         self._observer = observer
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._offer, name="phone", daemon=True)
+        self._line = -1
 
     async def start(self) -> None:
         """Connect."""
+        self._line = take_line(self._folder, self._company)
         self._thread.start()
 
     async def stop(self) -> None:
         """Disconnect."""
         self._over.set()
         await asyncio.to_thread(self._thread.join)
+        os.truncate(self._line, 0)
+        os.close(self._line)
 
     async def log_out(self) -> None:
         """The phone forgets the device."""
@@ -100,13 +131,14 @@ class PhoneConnection:
         """Secret, ratchet, wire: in the client's own order, with a place to die before each."""
         wa_id = "3EB0" + hashlib.sha256(secret).hexdigest()[:18].upper()
         file = SessionFile(self._session)
-        self._die("before the secret")
+        self._obey("before the secret")
         file.write_secret(chat, wa_id, secret)
-        self._die("before the ratchet")
+        self._obey("before the ratchet")
         file.turn_ratchet(f"{chat.partition('@')[0]}:0")
-        self._die("before the wire")
-        append(self._folder / "arrived.jsonl", {"chat": chat, "text": text, "id": wa_id})
-        self._die("after the wire")
+        self._obey("before the wire")
+        line = {"chat": chat, "text": text, "id": wa_id, "pid": os.getpid()}
+        append(self._folder / "arrived.jsonl", line)
+        self._obey("after the wire")
         return wa_id
 
     async def typing(self, chat: str, on: bool) -> None:
@@ -114,13 +146,13 @@ class PhoneConnection:
 
     def _offer(self) -> None:
         protos = read_protos()
-        for code in (_REGISTERED, _CONNECTED):
+        for code in (_REGISTERED, _CONNECTED, _CAUGHT_UP):
             self._observer.on_event(code, b"")
         while not self._over.wait(0.01):
             for line in self._waiting():
-                self._die("before the journal")
+                self._obey("before the journal")
                 self._observer.on_event(MESSAGE, event(protos, line))
-                self._die("after the journal")
+                self._obey("after the journal")
                 append(self._folder / "taken.jsonl", {"id": line["id"]})
 
     def _waiting(self) -> list[dict[str, Any]]:
@@ -130,12 +162,30 @@ class PhoneConnection:
             line for line in written if line["company"] == self._company and line["id"] not in taken
         ]
 
-    def _die(self, point: str) -> None:
-        order = self._folder / "die"
+    def _obey(self, point: str) -> None:
+        order = self._folder / "order"
         with contextlib.suppress(FileNotFoundError):
-            if order.read_text(encoding="utf-8") == point:
+            name, _, at = order.read_text(encoding="utf-8").partition(" ")
+            if at == point:
                 order.unlink()
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), signal.Signals[name])
+
+
+def line_of(folder: Path, company: UUID | str) -> Path:
+    """Held, and signed, by whoever is connected for the company."""
+    return folder / f"line-{company}"
+
+
+def take_line(folder: Path, company: str) -> int:
+    """Connect; the kernel hangs up for a process that dies."""
+    line = os.open(line_of(folder, company), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(line, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        append(folder / "clashes.jsonl", {"company": company, "pid": os.getpid()})
+    os.truncate(line, 0)
+    os.write(line, str(os.getpid()).encode())
+    return line
 
 
 def append(file: Path, line: dict[str, Any]) -> None:
