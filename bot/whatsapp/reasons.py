@@ -42,7 +42,7 @@ class Reason(StrEnum):
 class WayOut(StrEnum):
     """What ends a reason. `bot.whatsapp.patience` holds the pauses of those tried again."""
 
-    BY_ITSELF = "the client sees to it"
+    BY_ITSELF = "the session goes on"
     BACK_OFF = "tried again, with growing pauses"
     NOW_AND_THEN = "one try after a long pause"
     WHEN_OVER = "one try when it is over"

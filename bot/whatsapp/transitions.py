@@ -56,7 +56,11 @@ TABLE: Mapping[Seen, Row] = MappingProxyType(
     {
         Seen.LOGIN: Row(
             Reason.ONLINE,
-            ("login accepted", "stream error 515", "pings unanswered for three minutes"),
+            (
+                "login accepted",
+                "stream error 515, then a new login",
+                "pings unanswered for three minutes, then a new login",
+            ),
         ),
         Seen.PINGS_ANSWERED: Row(Reason.ONLINE, ("pings answered again",)),
         Seen.PING_MISSED: Row(None, ("one ping unanswered",)),

@@ -135,8 +135,8 @@ def _end(stanza: Node) -> Drive:
 
 DRIVES = {
     "login accepted": Drive(nothing),
-    "stream error 515": Drive(partial(end, stanza=stream_error(515)), logins=1),
-    "pings unanswered for three minutes": Drive(stay_silent, slow=True),
+    "stream error 515, then a new login": Drive(partial(end, stanza=stream_error(515)), logins=1),
+    "pings unanswered for three minutes, then a new login": Drive(stay_silent, slow=True),
     "pings answered again": Drive(answer_again, slow=True),
     "one ping unanswered": Drive(miss_one_ping, slow=True),
     "two pings unanswered": Drive(fall_silent, slow=True),
