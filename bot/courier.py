@@ -171,8 +171,8 @@ class Courier:
             await self.wire.typing(part.chat, on=True)
             await asyncio.sleep(pause)
         async with self._one_in_flight:
-            if self._closed:
-                raise RetryLater("this wire is not ours any more")
+            if self._closed or not self.wire.connected:
+                raise RetryLater("nothing can leave by this wire now")
             wa_id, confirmed = await self._send(part)
         if not confirmed and wa_id is None:
             return False

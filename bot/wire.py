@@ -66,7 +66,10 @@ class Wire(Protocol):
     def channel(self) -> Channel: ...
     @property
     def connected(self) -> bool:
-        """Whether a send could leave now; parts wait in the ledger meanwhile."""
+        """Whether a send may leave now; parts wait in the ledger meanwhile.
+
+        False too until what came while the wire was away has been read: it may be the owner's.
+        """
 
     def owner_hand(self, chat: str) -> OwnerHand:
         """The owner's doings in *chat*; answers at once, without I/O."""

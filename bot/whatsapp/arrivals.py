@@ -43,8 +43,14 @@ class Arrivals:
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[tuple[InboundMessage, tuple[str, ...]]] = asyncio.Queue()
         self._hands = OwnerHands()
+        self._in_hand = 0
         self._own_ids: OrderedDict[str, None] = OrderedDict()
         self._leaving = threading.Event()
+
+    @property
+    def untaken(self) -> int:
+        """How many messages intake has not got yet."""
+        return self._queue.qsize() + self._in_hand
 
     def hand(self, chat: str) -> OwnerHand:
         """The owner's doings in *chat*, without any waiting."""
@@ -70,9 +76,11 @@ class Arrivals:
         """Give every message to intake, in journal order, until cancelled."""
         while True:
             message, chats = await self._queue.get()
+            self._in_hand = 1
             if await self._accepted(message):
                 self._journal.release(message.journal_seq)
                 self._hands.settled(chats)
+            self._in_hand = 0
             self._queue.task_done()
 
     async def emptied(self, limit: float) -> None:

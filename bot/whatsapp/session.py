@@ -12,6 +12,7 @@ from bot.whatsapp.arrivals import Arrivals
 from bot.whatsapp.callbacks import Observer
 from bot.whatsapp.events import MESSAGE
 from bot.whatsapp.files import CompanyFiles
+from bot.whatsapp.offline_queue import OfflineQueue
 from bot.whatsapp.phone import Phone
 from bot.whatsapp.settlement import SessionBooks, SessionDamaged
 from bot.whatsapp.states import Phase, Reason, State
@@ -68,6 +69,7 @@ class Session:
         self._sending = asyncio.Lock()  # The client sends one at a time for an account anyway.
         self._typing = asyncio.Semaphore(_TYPING)
         self._connection: Connection | None = None
+        self._offline = self._new_queue()
         self._state = State(Reason.CONNECTING)
         self._moved = asyncio.Event()
 
@@ -88,8 +90,8 @@ class Session:
 
     @property
     def connected(self) -> bool:
-        """Whether WhatsApp takes messages now."""
-        return self._state.phase is Phase.CONNECTED
+        """Whether WhatsApp takes messages, and what came while we were away has been read."""
+        return self._state.phase is Phase.CONNECTED and self._offline.read
 
     def owner_hand(self, chat: str) -> OwnerHand:
         """The owner's doings in *chat*, without any waiting."""
@@ -140,6 +142,7 @@ class Session:
     async def live(self) -> State:
         """Connect once and stay until the client will not come back by itself; returns why."""
         self._enter(State(Reason.CONNECTING))
+        self._offline = self._new_queue()
         self._connection = self._parts.connection(self)
         try:
             await self._connection.start()
@@ -151,6 +154,7 @@ class Session:
     def on_event(self, code: int, raw: bytes) -> None:
         """An event of the client's; a message is on the disk when this returns."""
         if code == MESSAGE:
+            self._offline.message()
             self._parts.arrivals.keep(raw)
             if self._parts.phone.notice(raw):
                 self._tell(self._phone_is_alive)
@@ -191,7 +195,11 @@ class Session:
             await self._moved.wait()
         return self._state
 
+    def _new_queue(self) -> OfflineQueue:
+        return OfflineQueue(self._loop.time, lambda: self._parts.arrivals.untaken)
+
     def _follow(self, code: int, raw: bytes) -> None:
+        self._offline.follow(code)
         state = self._parts.transitions.after(code, raw, self._parts.now())
         if state is not None and not self._is_over:
             self._enter(state)

@@ -81,11 +81,12 @@ class FakeConnection:
         self._session = session
 
     async def start(self) -> None:
-        """Registered at once, connected at once unless told otherwise."""
+        """Registered at once, connected at once unless told otherwise, with nothing to catch up."""
         self.started = True
         self.observer.on_event(0, b"")
         if self.connects:
             self.observer.on_event(3, b"")
+            self.observer.on_event(27, b"")
         if self.arriving is not None:
             self.observer.on_event(17, self.arriving)
 

@@ -203,6 +203,7 @@ class Connection:
         count = str(len(queue))
         preview = {"count": count, "message": count, "notification": "0", "receipt": "0"}
         await self.send(Node("ib", {"from": SERVER}, [Node("offline_preview", preview)]))
+        await asyncio.sleep(self._faults.backlog_delay)
         for number, node in enumerate(queue):
             await self.send(Node(node.tag, {**node.attrs, "offline": str(number)}, node.content))
         await self.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": count})]))

@@ -15,13 +15,15 @@ class Faults:
     """Switched by a test; each counts from the next stanza on.
 
     ``refuses`` is said instead of letting a client log in; ``silent`` is said nothing at all, then
-    and later. ``delay`` seconds lie before each answer. ``linger`` is the time between
+    and later. ``delay`` seconds lie before each answer, ``backlog_delay`` before what came while
+    the client was away. ``linger`` is the time between
     a last word and the hang-up: a client that gets both at once may take them in any order.
     """
 
     refuses: Node | None = None
     silent: bool = False
     delay: float = 0.0
+    backlog_delay: float = 0.0
     withholds_acks: bool = False
     loses_receipts: bool = False
     linger: float = 0.3

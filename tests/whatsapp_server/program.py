@@ -8,6 +8,7 @@ by its path.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -119,6 +120,10 @@ class Commands:
 
     async def _send(self, wire: Wire, command: dict[str, Any]) -> object:
         secret = bytes.fromhex(command["secret"])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                while not wire.connected:  # noqa: ASYNC110 - As delivery does.
+                    await asyncio.sleep(0.01)
         return await wire.send(Outgoing(command["chat"], command["text"], secret))
 
     async def _hash(self, wire: Wire, command: dict[str, Any]) -> object:
