@@ -98,11 +98,32 @@ def media(connection: "Connection", _node: Node) -> Node | None:
     return connection.server.media.connection()
 
 
+def unlink(connection: "Connection", node: Node) -> Node | None:
+    """A device gives itself up."""
+    jid = node.child("remove-companion-device").attrs.get("jid")
+    if connection.owner is not None and isinstance(jid, Jid):
+        connection.owner.devices.pop(jid.device, None)
+    return None
+
+
+def settings(connection: "Connection", node: Node) -> Node | None:
+    """The account's settings since the version that the device has."""
+    return connection.owner.state.answer(node) if connection.owner else None
+
+
 def refusal(code: int, words: str) -> Node:
     """What the server answers where it does not do what was asked."""
     return Node("error", {"code": str(code), "text": words})
 
 
 ANSWERS: Mapping[str, Callable[["Connection", Node], Node | None]] = MappingProxyType(
-    {"encrypt": keys, "usync": who_has_what, "privacy": privacy, "w:g2": group, "w:m": media}
+    {
+        "encrypt": keys,
+        "usync": who_has_what,
+        "privacy": privacy,
+        "w:g2": group,
+        "w:m": media,
+        "w:sync:app:state": settings,
+        "md": unlink,
+    }
 )

@@ -1,10 +1,10 @@
 """A daemon with nothing but sessions, executed as a process of its own and driven by JSON lines.
 
 ``program.py STATE_DIR COMPANY…`` says ``state``, ``message``, ``attached`` and ``answer`` lines
-and takes ``send``, ``hand``, ``hash``, ``settle``, ``leave``, ``want`` and ``stop`` commands. What
-is other than usual stands in the environment as JSON: ``PATIENCE`` by the field, and in
-``LAST_CONNECTED`` a time for a company. It imports nothing of the tests, so that it can be executed
-by its path.
+and takes ``send``, ``hand``, ``hash``, ``settle``, ``leave``, ``want``, ``occupy`` (a number, by
+another company's device) and ``stop`` commands. What is other than usual stands in the environment
+as JSON: ``PATIENCE`` by the field, and in ``LAST_CONNECTED`` a time for a company. It imports
+nothing of the tests, so that it can be executed by its path.
 """
 
 import asyncio
@@ -42,6 +42,7 @@ class Book:
         self._died = died
         self._seen = json.loads(os.environ.get("LAST_CONNECTED", "{}"))
         self.wires: dict[UUID, Wire] = {}
+        self.numbers: dict[str, str] = {}
 
     async def wanted(self) -> list[WantedCompany]:
         return [WantedCompany(one, self._last_connected(one)) for one in self._companies]
@@ -66,8 +67,8 @@ class Book:
         say(event="released", company=company_id, fence=fence)
 
     async def claim_number(self, company_id: UUID, phone: str) -> str | None:
-        del company_id, phone  # Alone in the world, and each company has a number of its own.
-        return None
+        del company_id  # Alone in the world; what other companies have, a test says.
+        return self.numbers.get(phone)
 
     async def record_state(self, company_id: UUID, state: State, pairing: Pairing | None) -> None:
         phone = pairing.phone if pairing else None
@@ -103,6 +104,9 @@ class Commands:
         """Do it and answer with a value or the name of the error."""
         if command["do"] in ("leave", "want"):
             getattr(self._book, command["do"])(UUID(command["company"]))
+            return
+        if command["do"] == "occupy":
+            self._book.numbers[command["phone"]] = command["device"]
             return
         wires = {str(company): wire for company, wire in self._book.wires.items()}
         wire = wires[command.get("company") or next(iter(wires))]
