@@ -583,6 +583,31 @@ async def test_a_reply_waits_for_its_session(open_scene: OpenScene) -> None:
         assert await scene.arrived(1) == ["oí: hola"]
 
 
+async def test_no_send_begins_on_a_wire_that_went_away_while_it_was_typed(
+    open_scene: OpenScene,
+) -> None:
+    pace = {
+        **QUICK["conversation"],
+        "pace_seconds_per_character": 0.1,
+        "pace_longest_seconds": 0.2,
+    }
+    async with open_scene(handlers=[Echo()], conversation=pace) as scene:
+        await scene.receive(message(scene.company, "hola"))
+
+        async def typed() -> bool:
+            return bool(scene.wire.typed)
+
+        await scene.until(typed)
+        scene.wire.connected = False
+        await asyncio.sleep(0.4)
+        begun = "road_sending" in scene.database.called
+        scene.wire.connected = True
+        await scene.road.sweeper.sweep(60)
+
+        assert await scene.arrived(1) == ["oí: hola"]
+    assert not begun
+
+
 async def test_a_message_nobody_rang_for_is_found_by_the_sweep(open_scene: OpenScene) -> None:
     async def lost(*_: object) -> None:
         """A doorbell whose jobs vanish."""
