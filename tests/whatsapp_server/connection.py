@@ -76,6 +76,7 @@ class Connection:
 
     def drop(self) -> None:
         """Cut the line without a word."""
+        self.active = False
         if (transport := self._transport) is not None:
             transport.abort()
 
