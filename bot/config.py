@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from bot.section import Section as _Section
+from bot.web_settings import Web
 from models.errors import StartupRefused
 
 PLACES = (Path("config.toml"), Path("/etc/lyrox/config.toml"))
@@ -17,13 +19,6 @@ PLACES = (Path("config.toml"), Path("/etc/lyrox/config.toml"))
 
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 Folder = Annotated[Path, Field(strict=False)]
-
-
-class _Section(BaseModel):
-    # Strict: TOML has types, so "10" for a number is a mistake and not a spelling.
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
 
 
 class Daemon(_Section):
@@ -94,7 +89,7 @@ class Target(_Section):
     base_url: str = "https://api.openai.com/v1"
     api_key: Annotated[str, Field(pattern="^[a-z0-9_]*$")] = "openai_api_key"
     try_seconds: Annotated[float, Field(gt=0, le=120)] = 12.0
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("base_url")
     @classmethod
@@ -127,14 +122,6 @@ class Llm(_Section):
         if len({target.name for target in targets}) != len(targets):
             raise ValueError("two targets share one name")
         return targets
-
-
-class Web(_Section):
-    """Health and metrics; loopback only, ``host:port``, port 0 picks a free one."""
-
-    listen: Annotated[str, Field(pattern=r"^(127\.0\.0\.1|\[::1\]|localhost):\d{1,5}$")] = (
-        "127.0.0.1:8710"
-    )
 
 
 class Settings(_Section):
