@@ -4,7 +4,7 @@
 UV := uv==0.13.9
 ARGS ?=
 
-.PHONY: help run test test-slow check format bench .venv
+.PHONY: help run test test-slow check format bench bench-footprint .venv
 .DEFAULT_GOAL := help
 
 help:
@@ -12,7 +12,7 @@ help:
 	@echo "make test   set up, then run the default tests (ARGS=... goes to pytest)"
 	@echo "make check  lint, format, types, layers, lock file"
 	@echo "make format repair what ruff can repair"
-	@echo "make test-slow, make bench"
+	@echo "make test-slow, make bench, make bench-footprint"
 
 run: .venv
 	@exec .venv/bin/lyrox run --setup
@@ -36,6 +36,9 @@ format: .venv
 
 bench: .venv
 	@exec .venv/bin/python -m benchmarks.pipeline $(ARGS)
+
+bench-footprint: .venv
+	@exec .venv/bin/python -m benchmarks.footprint $(ARGS)
 
 # The environment. Its stamp names the folder it was made in, because scripts in it hold that path.
 .venv: .venv/.made

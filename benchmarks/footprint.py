@@ -76,10 +76,10 @@ async def _once(config: Path, sessions: int, seconds: float, *words: str) -> Foo
 
 @asynccontextmanager
 async def _daemon(config: Path, *words: str) -> AsyncIterator[tuple[int, asyncio.StreamReader]]:
+    lyrox = Path(sys.executable).with_name("lyrox")
+    arguments = ("run", *words, "--config", str(config))
     process = await asyncio.create_subprocess_exec(
-        Path(sys.executable).with_name("lyrox"),
-        *("run", *words, "--config", config),
-        stderr=asyncio.subprocess.PIPE,
+        lyrox, *arguments, stderr=asyncio.subprocess.PIPE
     )
     assert process.stderr is not None  # noqa: S101 - Opened as a pipe above.
     try:
