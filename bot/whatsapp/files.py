@@ -72,6 +72,11 @@ class CompanyFiles:
         return self._sessions / f"{self.company_id}.phone"
 
     @property
+    def links(self) -> Path:
+        """Since when links to the pairing page count."""
+        return self._sessions / f"{self.company_id}.links"
+
+    @property
     def journal(self) -> Path:
         """The folder of events not yet stored."""
         return self.state_dir / "journal" / str(self.company_id)

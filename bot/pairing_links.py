@@ -1,0 +1,187 @@
+"""Links to the pairing page: signed, for one company, good until it has paired or time is up.
+
+Nothing is kept of a link. Its signature says that it is ours, and the dates on the disk say whether
+it still counts: when the company paired last, and when its links were revoked.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from uuid import UUID
+
+from bot.config import Settings, secret
+from bot.whatsapp.files import CompanyFiles, read_whole, write_whole
+from models.errors import LyroxError, StartupRefused
+
+LIFE = timedelta(minutes=30)
+
+_MARK = b"\x01"
+_PURPOSE = b"lyrox pairing link"
+_PAYLOAD = len(_MARK) + 16 + 6  # The company, and milliseconds since 1970.
+_SIGNATURE = hashlib.sha256().digest_size
+_KEY_BYTES = 32
+
+
+class Flaw(StrEnum):
+    """Why a link is refused."""
+
+    FORGED = "forged"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    USED = "used"
+
+
+class LinkRefused(LyroxError):
+    """Not a link, or no longer one; *flaw* is for us, never for whoever sent it."""
+
+    def __init__(self, flaw: Flaw) -> None:
+        super().__init__(f"this pairing link is {flaw}")
+        self.flaw = flaw
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a person opens, and until when."""
+
+    url: str
+    expires_at: datetime
+
+
+class PairingLinks:
+    """Makes and judges the tokens of one state directory."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        key: bytes,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._state_dir = state_dir
+        self._key = key
+        self._now = now
+
+    def issue(self, company_id: UUID) -> tuple[str, datetime]:
+        """A new token, and when it expires."""
+        voided = max(self._paired_at(company_id), self._revoked_at(company_id))
+        # A clock that was set back must not make a link that is void from the start.
+        issued = max(_milliseconds(self._now()), voided + 1)
+        payload = _MARK + company_id.bytes + issued.to_bytes(6, "big")
+        token = base64.urlsafe_b64encode(payload + self._sign(payload)).rstrip(b"=").decode()
+        return token, _moment(issued) + LIFE
+
+    def read(self, token: str) -> tuple[UUID, datetime]:
+        """Whose link it is, and when it expires. Raises LinkRefused.
+
+        Whatever was sent is signed and compared over all its bytes, so the time that a wrong one
+        takes says nothing of the right one.
+        """
+        raw = _decoded(token)
+        payload, signature = raw[:_PAYLOAD], raw[_PAYLOAD:]
+        if not hmac.compare_digest(self._sign(payload), signature) or payload[:1] != _MARK:
+            raise LinkRefused(Flaw.FORGED)
+        company_id = UUID(bytes=payload[1:17])
+        issued = int.from_bytes(payload[17:], "big")
+        if (flaw := self._flaw(company_id, issued)) is not None:
+            raise LinkRefused(flaw)
+        return company_id, _moment(issued) + LIFE
+
+    def revoke(self, company_id: UUID) -> None:
+        """No link of the company's that exists now counts any more."""
+        files = CompanyFiles(self._state_dir, company_id)
+        files.prepare()
+        write_whole(files.links, {"revoked_at": self._now().isoformat()})
+
+    def _flaw(self, company_id: UUID, issued: int) -> Flaw | None:
+        if issued <= self._paired_at(company_id):
+            return Flaw.USED
+        if issued <= self._revoked_at(company_id):
+            return Flaw.REVOKED
+        return Flaw.EXPIRED if self._now() >= _moment(issued) + LIFE else None
+
+    def _sign(self, payload: bytes) -> bytes:
+        return hmac.digest(self._key, _PURPOSE + payload, "sha256")
+
+    def _paired_at(self, company_id: UUID) -> int:
+        note = CompanyFiles(self._state_dir, company_id).read_note()
+        return _milliseconds(note.paired_at) if note else 0
+
+    def _revoked_at(self, company_id: UUID) -> int:
+        words = read_whole(CompanyFiles(self._state_dir, company_id).links)
+        try:
+            return _milliseconds(datetime.fromisoformat(words["revoked_at"]))
+        except (KeyError, ValueError):
+            return 0
+
+
+def open_links(settings: Settings) -> PairingLinks:
+    """The links of this installation. Raises StartupRefused where its key cannot be kept."""
+    state_dir = settings.daemon.state_dir
+    own = secret("pairing_key")
+    key = hashlib.sha256(own.encode()).digest() if own else _kept_key(state_dir)
+    return PairingLinks(state_dir, key)
+
+
+def pairing_link(settings: Settings, company_id: UUID) -> Link | None:
+    """A link for the company's owner; None where no ``public_url`` leads to the page."""
+    if not settings.web.public_url:
+        return None
+    token, expires_at = open_links(settings).issue(company_id)
+    return Link(f"{settings.web.public_url}/pair/{token}", expires_at)
+
+
+def _kept_key(state_dir: Path) -> bytes:
+    """The key in the state directory; whoever needs it first makes it."""
+    file = state_dir / "pairing.key"
+    try:
+        if not file.exists():
+            _make_key(file)
+        key = bytes.fromhex(file.read_text(encoding="ascii"))
+    except (OSError, ValueError) as error:
+        raise StartupRefused(f"{file}: the key of pairing links cannot be kept: {error}") from None
+    if len(key) < _KEY_BYTES:
+        raise StartupRefused(f"{file}: is no key of ours; delete it, which voids all pairing links")
+    return key
+
+
+def _make_key(file: Path) -> None:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as opened:
+        opened.write(secrets.token_hex(_KEY_BYTES))
+        opened.flush()
+        os.fsync(opened.fileno())
+    try:
+        os.link(new, file)  # The first of several processes wins, and all read the same.
+    except FileExistsError:
+        pass
+    finally:
+        new.unlink()
+
+
+def _decoded(token: str) -> bytes:
+    """The token's bytes, as many as a token has; what is no token has other ones."""
+    size = _PAYLOAD + _SIGNATURE
+    try:
+        raw = base64.b64decode(f"{token}{'=' * (-len(token) % 4)}", altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    same = base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == token
+    return raw if same and len(raw) == size else bytes(size)
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
