@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+import httpx  # noqa: F401 - See below.
 import httpx2
 import openai
 
@@ -16,6 +17,9 @@ from bot.llm.reading import Said, said
 from bot.llm.retry_after import retry_after
 from handlers.answer import answer_schema
 from handlers.base import Message
+
+# neonize imports httpx on another thread, and openai looks into whatever httpx it finds loaded: a
+# half imported one fails the first answers after a start. So it is whole before either begins.
 
 _FORMAT = {
     "type": "json_schema",

@@ -68,3 +68,27 @@ print([name for name in ("openai", "httpx2", "aiohttp") if name in sys.modules])
     )
 
     assert run.stdout.strip() == "[]"
+
+
+def test_with_a_target_nothing_of_httpx_is_left_for_the_whatsapp_thread_to_import() -> None:
+    code = """
+import asyncio, sys
+from bot.config import Llm, Target
+from bot.llm import open_model
+from handlers import load_prompts
+
+async def main():
+    target = Target(name="local", model="m", base_url="http://127.0.0.1:1/v1", api_key="")
+    async with open_model(Llm(targets=(target,)), load_prompts(), secrets=lambda _: None):
+        return set(sys.modules)
+
+before = asyncio.run(main())
+import httpx
+print(sorted(name for name in set(sys.modules) - before if name.startswith("httpx.")))
+print("httpx" in before)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+    )
+
+    assert run.stdout.split() == ["[]", "True"]
