@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from cryptography.exceptions import InvalidTag
 
+from tests.whatsapp_server import history
 from tests.whatsapp_server.answers import answer
+from tests.whatsapp_server.devices import Device, Scan
 from tests.whatsapp_server.faults import Faults
 from tests.whatsapp_server.nodes import SERVER, Jid, Node, Value, decode, encode
 from tests.whatsapp_server.noise import PROLOGUE, Ciphers, Handshake
-from tests.whatsapp_server.people import Device, Owner, Scan
+from tests.whatsapp_server.people import Owner
 
 if TYPE_CHECKING:
     from tests.whatsapp_server.server import WhatsAppServer
@@ -111,6 +113,9 @@ class Connection:
         if payload.HasField("username"):
             await self._log_in(str(payload.username), payload.device)
             return
+        if self.server.ignores_clients:
+            self.deaf = True
+            return
         if (failure := self.server.refuses_clients) is not None:
             await self.end(failure)
             return
@@ -193,6 +198,9 @@ class Connection:
             self.active = True
             self.server.logged_in.set()
             await self._flush()
+            if self.owner is not None and self.server.greets and not self.device.greeted:
+                self.device.greeted = True
+                await self._greet(self.owner)
 
     async def _flush(self) -> None:
         """What came while the client was away, between its preview and its end."""
@@ -208,6 +216,13 @@ class Connection:
         for number, node in enumerate(queue):
             await self.send(Node(node.tag, {**node.attrs, "offline": str(number)}, node.content))
         await self.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": count})]))
+
+    async def _greet(self, owner: Owner) -> None:
+        """The phone hands a new device the key of the settings, and whom it knows."""
+        known = history.names(self.server.protos, self.server.customers)
+        for number, message in enumerate((owner.state.key_share(), known)):
+            stanza = owner.peer(message, wa_id=f"3A5E{self.number:02X}{number:02X}")
+            await self.server.deliver(owner, stanza)
 
     @property
     def device(self) -> Device:

@@ -20,6 +20,7 @@ _PROGRAM = Path(__file__).with_name("seeding.py")
 async def seed(server: WhatsAppServer, state_dir: Path, owners: Mapping[UUID, Owner]) -> None:
     """Pair each company with its owner; session file and note lie where the daemon looks.
 
+    What a phone tells a new device waits for the next login, because this client leaves at once.
     Raises RuntimeError where a client did not come so far.
     """
     child = await asyncio.create_subprocess_exec(
@@ -27,6 +28,7 @@ async def seed(server: WhatsAppServer, state_dir: Path, owners: Mapping[UUID, Ow
         stdout=PIPE,
         env=os.environ | server.environment,
     )
+    greets, server.greets = server.greets, False
     if child.stdout is None:
         raise RuntimeError("the seeding process has no output")
     async for line in child.stdout:
@@ -39,6 +41,7 @@ async def seed(server: WhatsAppServer, state_dir: Path, owners: Mapping[UUID, Ow
         else:
             CompanyFiles(state_dir, UUID(said["company"])).write_note(_note(owner))
     await child.wait()
+    server.greets = greets
 
 
 def _note(owner: Owner) -> Pairing:

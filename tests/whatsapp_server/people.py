@@ -1,64 +1,30 @@
 """Who uses the server: owners with a phone and linked devices, and customers who write."""
 
 import asyncio
-import base64
 import hmac
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
+from tests.whatsapp_server.app_state import AppState
+from tests.whatsapp_server.devices import Device, Scan, seal
 from tests.whatsapp_server.envelopes import Envelope, envelope
 from tests.whatsapp_server.faults import Faults
 from tests.whatsapp_server.keys import KeyPair
 from tests.whatsapp_server.nodes import Jid, Node, Value
 from tests.whatsapp_server.protos import Protos
-from tests.whatsapp_server.ratchet import Bundle, Party
-
-
-@dataclass
-class Device:
-    """A linked device: what it registered with, and the keys it left for strangers."""
-
-    noise: bytes
-    identity: bytes
-    registration_id: int
-    signed_id: int
-    signed_key: bytes
-    signature: bytes
-    prekeys: dict[int, bytes] = field(default_factory=dict)
-
-    def bundle(self) -> Bundle:
-        """The device's keys with one of its one-time keys, which is used up by that."""
-        one = self.prekeys.popitem() if self.prekeys else (None, None)
-        keys = (self.registration_id, self.identity, self.signed_id, self.signed_key)
-        return Bundle(*keys, self.signature, *one)
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What the phone reads from a pairing code."""
-
-    ref: str
-    noise: bytes
-    identity: bytes
-    adv_secret: bytes
-
-    @classmethod
-    def read(cls, code: str) -> "Scan":
-        """The fragment of the code's address is comma-separated base64."""
-        ref, noise, identity, secret = urlsplit(code).fragment.split(",")[:4]
-        return cls(ref, *(base64.b64decode(part) for part in (noise, identity, secret)))
+from tests.whatsapp_server.ratchet import Party
 
 
 class Owner:
     """A business owner's account: the phone, and the devices it has linked."""
 
-    def __init__(self, number: str, lid: str) -> None:
+    def __init__(self, number: str, lid: str, state: AppState) -> None:
         self.number = number
         self.lid = lid
+        self.state = state
         self.phone = Party()
         self.others: dict[int, Party] = {}
         self.copies: list[tuple[int, str, bytes]] = []
@@ -111,6 +77,12 @@ class Owner:
         times: dict[str, Value] = {"id": wa_id, "t": str(int(at or time.time()))}
         attrs = {"from": to.own(device), "recipient": to.chat, **says.attrs, **times, **to.attrs}
         return Node("message", attrs, [self.seal(device, copy, says), *says.more])
+
+    def peer(self, message: Any, *, wa_id: str) -> Node:
+        """A message of the phone's to its linked device, which is in no chat."""
+        attrs: dict[str, Value] = {"id": wa_id, "t": str(int(time.time())), "type": "text"}
+        attrs |= {"from": self.lid_jid(), "category": "peer"}
+        return Node("message", attrs, [self.seal(0, message, envelope(message))])
 
     def seal(self, device: int, message: Any, says: Envelope) -> Node:
         """A message for the client from another of the owner's devices."""
@@ -218,13 +190,6 @@ class Customer:
             return {"from": self.jid, "sender_lid": self.lid_jid, "addressing_mode": "pn"}
         known: dict[str, Value] = {"from": self.lid_jid, "addressing_mode": "lid"}
         return known | ({"sender_pn": self.jid} if self.jid is not None else {})
-
-
-def seal(party: Party, peer: str, device: Device, message: Any, says: Envelope) -> Node:
-    """The ``enc`` node for a device; the first one to it begins a session with its keys."""
-    bundle = device.bundle() if peer not in party.sessions else None
-    kind, sealed = party.encrypt(peer, message.SerializeToString(), bundle)
-    return Node("enc", {"v": "2", "type": kind, **says.enc}, sealed)
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,15 @@ from bot.whatsapp.library import read_protos
 
 @dataclass(frozen=True)
 class Protos:
-    """Handshake, certificate, pairing and message schemas."""
+    """Handshake, certificate, pairing, message, settings and history schemas."""
 
     wa6: Any
     cert: Any
     adv: Any
     e2e: Any
+    sync: Any
+    action: Any
+    history: Any
 
 
 def load_protos() -> Protos:
@@ -25,4 +28,7 @@ def load_protos() -> Protos:
         cert=importlib.import_module("waCert.WACert_pb2"),
         adv=importlib.import_module("waAdv.WAAdv_pb2"),
         e2e=importlib.import_module("waE2E.WAWebProtobufsE2E_pb2"),
+        sync=importlib.import_module("waServerSync.WAWebProtobufsServerSync_pb2"),
+        action=importlib.import_module("waSyncAction.WAWebProtobufSyncAction_pb2"),
+        history=importlib.import_module("waHistorySync.WAWebProtobufsHistorySync_pb2"),
     )

@@ -8,14 +8,16 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.whatsapp_server.app_state import AppState
 from tests.whatsapp_server.certificates import make_certificates
 from tests.whatsapp_server.connection import Connection
+from tests.whatsapp_server.devices import Device, Scan
 from tests.whatsapp_server.faults import conflict
 from tests.whatsapp_server.media import MediaHost
 from tests.whatsapp_server.nodes import Jid, Node
 from tests.whatsapp_server.noise import Authority
 from tests.whatsapp_server.patch import Patched
-from tests.whatsapp_server.people import Customer, Device, Owner, Scan
+from tests.whatsapp_server.people import Customer, Owner
 from tests.whatsapp_server.protos import load_protos
 from tests.whatsapp_server.proxy import Proxy
 from tests.whatsapp_server.ratchet import Party
@@ -37,9 +39,11 @@ class WhatsAppServer:
         self.unpaired: dict[str, tuple[Connection, Device]] = {}
         self.online: dict[str, Connection] = {}
         self.seen: list[Node] = []
+        self.greets = False  # Whether a phone tells a new device of the account.
         self.remembers = True  # A long run would keep every stanza.
         self.logged_in = asyncio.Event()  # Set whenever one more client takes messages.
         self.refuses_clients: Node | None = None
+        self.ignores_clients = False
         self.environment: dict[str, str] = {}
         self.proxy: Proxy
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -67,9 +71,10 @@ class WhatsAppServer:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await runner.cleanup()
 
-    def owner(self, number: str, lid: str) -> Owner:
-        """An account with a phone."""
-        owner = self.owners[number] = Owner(number, lid)
+    def owner(self, number: str, lid: str, name: str = "Tienda") -> Owner:
+        """An account with a phone, and the name that customers see."""
+        owner = self.owners[number] = Owner(number, lid, AppState(self.protos))
+        owner.state.name(name)
         return owner
 
     def add_customer(self, number: str | None, lid: str, name: str, **more: str) -> Customer:

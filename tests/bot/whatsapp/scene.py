@@ -92,6 +92,7 @@ async def on_stage(folder: Path, *events: int) -> AsyncIterator[Scene]:
     """The client is connected, and says these events and every message."""
     async with open_server(folder) as server:
         scene = Scene(server, folder)
+        server.greets = True
         await seed(server, scene.state_dir, {scene.company: scene.owner})
         wanted = {MESSAGE, CONNECTED, *events}
         async with bare_client(
