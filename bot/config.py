@@ -17,6 +17,8 @@ from models.errors import StartupRefused
 PLACES = (Path("config.toml"), Path("/etc/lyrox/config.toml"))
 """Where a configuration is looked for when nobody names one; the first that exists is taken."""
 
+_LEAST_MEMORY = 256  # 190 MB, and 1.2 MB for each idle session.
+
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 Folder = Annotated[Path, Field(strict=False)]
 
@@ -27,6 +29,17 @@ class Daemon(_Section):
     state_dir: Folder = Path("var/state")
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     drain_seconds: Seconds = 25.0
+    recycle_memory_mb: Annotated[int, Field(ge=0, le=2**20)] = 1024
+    recycle_files_percent: Annotated[int, Field(ge=10, le=100)] = 60
+
+    @field_validator("recycle_memory_mb")
+    @classmethod
+    def _enough(cls, megabytes: int) -> int:
+        if 0 < megabytes < _LEAST_MEMORY:
+            raise ValueError(
+                f"must be at least {_LEAST_MEMORY}, which 50 quiet sessions need, or 0"
+            )
+        return megabytes
 
 
 class Stores(_Section):

@@ -29,6 +29,10 @@ class Unavailable(LyroxError):
     """A store cannot be reached or the state directory is in use: one sentence, exit 75."""
 
 
+class StartAgain(LyroxError):
+    """The process ended in peace and wants a fresh one in its place: one sentence, exit 5."""
+
+
 class BadInput(LyroxError):
     """What the person asked for is wrong: what, where and what to do, exit 2."""
 

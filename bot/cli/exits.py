@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from enum import IntEnum
 
-from models.errors import BadInput, LyroxError, RetryLater, StartupRefused, Unavailable
+from models.errors import BadInput, LyroxError, RetryLater, StartAgain, StartupRefused, Unavailable
 
 
 class Exit(IntEnum):
@@ -17,6 +17,7 @@ class Exit(IntEnum):
     BAD_ARGUMENTS = 2
     NOT_READY = 3
     NO_ANSWER = 4
+    START_AGAIN = 5
     CRASH = 70
     UNAVAILABLE = 75
     CONFIGURATION = 78
@@ -29,6 +30,7 @@ _CODES: tuple[tuple[type[LyroxError], Exit], ...] = (
     (Unavailable, Exit.UNAVAILABLE),
     (RetryLater, Exit.UNAVAILABLE),
     (StartupRefused, Exit.CONFIGURATION),
+    (StartAgain, Exit.START_AGAIN),
 )
 
 

@@ -3,10 +3,11 @@
 import resource
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from bot.footprint import footprint
 
 Read = Callable[[], float]
 
@@ -33,6 +34,16 @@ class Readings(Collector):
             ),
             "journal_entries": _Reading(
                 GaugeMetricFamily, "Messages on the local disk that intake has not taken in yet."
+            ),
+            "session_restarts": _Reading(
+                CounterMetricFamily,
+                "WhatsApp sessions that ended by themselves and were begun again, by why.",
+                ("reason",),
+            ),
+            "recycles": _Reading(
+                CounterMetricFamily,
+                "Times this shard's process ended to be started afresh, by what had grown.",
+                ("cause",),
             ),
             "turns_running": _Reading(GaugeMetricFamily, "Turns at work in this process."),
             "llm_breaker_open": _Reading(
@@ -66,22 +77,12 @@ class ProcessReadings(Collector):
         yield CounterMetricFamily(
             "process_cpu_seconds", "CPU time, user and system.", used.ru_utime + used.ru_stime
         )
-        if (resident := _resident_bytes()) is not None:
+        now = footprint()
+        if now.memory is not None:
             yield GaugeMetricFamily(
-                "process_resident_memory_bytes", "Memory in RAM.", value=resident
+                "process_resident_memory_bytes", "Memory in RAM.", value=now.memory
             )
-        yield GaugeMetricFamily("process_open_fds", "Open file descriptors.", value=_open_files())
-        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        yield GaugeMetricFamily("process_max_fds", "Most file descriptors allowed.", value=most)
-
-
-def _resident_bytes() -> int | None:
-    try:
-        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-    except OSError:
-        return None  # Not Linux.
-    return int(pages) * resource.getpagesize()
-
-
-def _open_files() -> int:
-    return sum(1 for _ in Path("/dev/fd").iterdir()) - 1  # Without the one that lists.
+        yield GaugeMetricFamily("process_open_fds", "Open file descriptors.", value=now.files)
+        yield GaugeMetricFamily(
+            "process_max_fds", "Most file descriptors allowed.", value=now.most_files
+        )

@@ -23,7 +23,7 @@ from bot.whatsapp.phone import Phone
 from bot.whatsapp.reach import backoff
 from bot.whatsapp.session import Connection, Parts, Session
 from bot.whatsapp.settlement import SessionBooks
-from bot.whatsapp.states import Reason, State, WayOut
+from bot.whatsapp.states import Reason, State
 from bot.whatsapp.transitions import Transitions, after_code
 from bot.wire import Wire
 from models.errors import RetryLater, Unavailable
@@ -163,7 +163,7 @@ class HostedCompany:
             return self._say(after_code())
         starts.note(asyncio.get_running_loop().time())
         state = await session.live()
-        if state.meaning.way_out not in (WayOut.OWNER_PAIRS, WayOut.OPERATOR_ACTS):
+        if self._host.patience.retries(state):
             self._host.on_restart(state.reason)
         return state
 

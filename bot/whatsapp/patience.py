@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.whatsapp.reach import backoff
-from bot.whatsapp.states import State, WayOut
+from bot.whatsapp.states import Reason, State, WayOut
 
 _HOUR = 3600.0
 
@@ -30,6 +30,11 @@ class Patience:
     endless_ban: float = 3600.0
     hourly: int = 20
 
+    def retries(self, state: State) -> bool:
+        """Whether a session that ended so is begun again without anybody's help."""
+        ways = (WayOut.BACK_OFF, WayOut.NOW_AND_THEN, WayOut.WHEN_OVER)
+        return state.meaning.way_out in ways
+
     def before_next(self, state: State, attempt: int, now: datetime) -> float | None:
         """The pause before try *attempt* (from 0), or None where somebody must act first."""
         match state.meaning.way_out:
@@ -50,6 +55,9 @@ class Patience:
 
 PATIENCE = Patience()
 """What the daemon uses."""
+
+RETRIED = tuple(reason for reason in Reason if PATIENCE.retries(State(reason)))
+"""The reasons after which a session begins again by itself."""
 
 
 class Starts:

@@ -135,6 +135,20 @@ def test_a_wrong_type_is_refused_and_never_bent(tmp_path: Path, text: str) -> No
     assert name in refusal(tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("recycle_memory_mb = 255", "must be at least 256"),
+        ("recycle_memory_mb = -1", "greater than or equal to 0"),
+        ("recycle_files_percent = 9", "greater than or equal to 10"),
+        ("recycle_files_percent = 101", "less than or equal to 100"),
+    ],
+)
+def test_a_process_is_given_room_to_work_in(tmp_path: Path, line: str, why: str) -> None:
+    assert why in refusal(tmp_path, f"[daemon]\n{line}")
+    assert load(written(tmp_path, "[daemon]\nrecycle_memory_mb = 0")).daemon.recycle_memory_mb == 0
+
+
 def test_a_quiet_time_longer_than_the_longest_is_refused(tmp_path: Path) -> None:
     told = refusal(tmp_path, "[conversation]\nquiet_seconds = 20\n")
 

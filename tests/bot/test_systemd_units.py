@@ -78,6 +78,7 @@ def test_what_only_newer_systemds_know_stands_in_the_drop_in_alone() -> None:
 def test_a_wrong_configuration_is_not_retried_and_everything_else_is() -> None:
     assert _values("RestartPreventExitStatus") == [str(int(Exit.CONFIGURATION))]
     assert _values("Restart") == ["always"]
+    assert _values("SuccessExitStatus") == [str(int(Exit.START_AGAIN))]
     assert _values("StartLimitIntervalSec") == ["0"]
 
 

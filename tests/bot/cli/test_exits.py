@@ -12,6 +12,7 @@ from models.errors import (
     CompanyScopeMissing,
     GiveUp,
     RetryLater,
+    StartAgain,
     StartupRefused,
     Unavailable,
 )
@@ -31,6 +32,7 @@ def ending(error: BaseException) -> int:
         (Unavailable("PostgreSQL does not answer"), 75),
         (RetryLater("Redis does not answer"), 75),
         (StartupRefused("the database is newer"), 78),
+        (StartAgain("too many open files"), 5),
     ],
 )
 def test_an_error_of_ours_is_one_sentence_and_its_code(
