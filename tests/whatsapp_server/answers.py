@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from tests.whatsapp_server import linking
 from tests.whatsapp_server.nodes import Jid, Node
 
 if TYPE_CHECKING:
@@ -98,8 +99,10 @@ def media(connection: "Connection", _node: Node) -> Node | None:
     return connection.server.media.connection()
 
 
-def unlink(connection: "Connection", node: Node) -> Node | None:
-    """A device gives itself up."""
+def devices(connection: "Connection", node: Node) -> Node | None:
+    """A device asks to be linked by letters, or gives itself up."""
+    if node.child("link_code_companion_reg").tag:
+        return linking.answer(connection, node)
     jid = node.child("remove-companion-device").attrs.get("jid")
     if connection.owner is not None and isinstance(jid, Jid):
         connection.owner.devices.pop(jid.device, None)
@@ -124,6 +127,6 @@ ANSWERS: Mapping[str, Callable[["Connection", Node], Node | None]] = MappingProx
         "w:g2": group,
         "w:m": media,
         "w:sync:app:state": settings,
-        "md": unlink,
+        "md": devices,
     }
 )

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_REFS = 6
-
 
 class Connection:
     """Speaks with one client until either side hangs up."""
@@ -43,6 +41,7 @@ class Connection:
         self._ids = itertools.count(1)
         self._waiting: dict[str, asyncio.Future[Node]] = {}
         self._noise = b""
+        self.guest: Device | None = None  # What came without an account.
         self.owner: Owner | None = None
         self.number = 0
         self.active = False
@@ -120,7 +119,7 @@ class Connection:
             await self.end(failure)
             return
         data = payload.devicePairingData
-        device = Device(
+        device = self.guest = Device(
             noise=b"",
             identity=data.eIdent,
             registration_id=int.from_bytes(data.eRegid, "big"),
@@ -128,7 +127,7 @@ class Connection:
             signed_key=data.eSkeyVal,
             signature=data.eSkeySig,
         )
-        refs = [os.urandom(12).hex() for _ in range(_REFS)]
+        refs = [os.urandom(12).hex() for _ in range(self.server.codes)]
         self.server.unpaired |= dict.fromkeys(refs, (self, device))
         codes = [Node("ref", content=ref.encode()) for ref in refs]
         pairing = self.ask(Node("pair-device", content=codes), xmlns="md")

@@ -25,6 +25,7 @@ class Owner:
         self.number = number
         self.lid = lid
         self.state = state
+        self.passkey = False
         self.phone = Party()
         self.others: dict[int, Party] = {}
         self.copies: list[tuple[int, str, bytes]] = []

@@ -13,6 +13,7 @@ from tests.whatsapp_server.certificates import make_certificates
 from tests.whatsapp_server.connection import Connection
 from tests.whatsapp_server.devices import Device, Scan
 from tests.whatsapp_server.faults import conflict
+from tests.whatsapp_server.linking import Letters, passkey_request, type_letters
 from tests.whatsapp_server.media import MediaHost
 from tests.whatsapp_server.nodes import Jid, Node
 from tests.whatsapp_server.noise import Authority
@@ -39,6 +40,9 @@ class WhatsAppServer:
         self.unpaired: dict[str, tuple[Connection, Device]] = {}
         self.online: dict[str, Connection] = {}
         self.seen: list[Node] = []
+        self.codes = 6  # The first of six lives 60 s, any other 20 s.
+        self.letters: dict[str, Letters] = {}
+        self.refuses_letters: Node | None = None
         self.greets = False  # Whether a phone tells a new device of the account.
         self.remembers = True  # A long run would keep every stanza.
         self.logged_in = asyncio.Event()  # Set whenever one more client takes messages.
@@ -94,7 +98,16 @@ class WhatsAppServer:
         """The owner's phone reads a pairing code."""
         scan = Scan.read(code)
         connection, device = self.unpaired[scan.ref]
-        await connection.pair(owner, device, scan)
+        if owner.passkey:
+            await connection.send(passkey_request())
+        else:
+            await connection.pair(owner, device, scan)
+
+    async def type_letters(self, owner: Owner, letters: str) -> Letters:
+        """The owner types on the phone what some client shows for this number."""
+        waiting = self.letters[str(owner.jid())]
+        await type_letters(waiting, owner, letters)
+        return waiting
 
     def forget(self, owner: Owner) -> None:
         """No device is linked any more, and nobody keeps a session with one."""
