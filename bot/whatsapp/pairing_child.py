@@ -25,6 +25,7 @@ from bot.whatsapp.settlement import SessionBooks
 from bot.whatsapp.states import Reason
 from models.errors import RetryLater
 
+_CODE_LIMIT = 30.0
 _LIMIT = 200.0
 _CONNECT_LIMIT = 30.0
 _STAY = 3.0
@@ -57,6 +58,7 @@ class Watch:
         self._protos = protos
         self._loop = asyncio.get_running_loop()
         self._codes = 0
+        self.shown: asyncio.Future[None] = self._loop.create_future()
         self.scanned: asyncio.Future[None] = self._loop.create_future()
         self.connected: asyncio.Future[None] = self._loop.create_future()
 
@@ -65,6 +67,7 @@ class Watch:
         self._codes += 1
         life = _FIRST_CODE if self._codes == 1 else _NEXT_CODE
         say(event="qr", code=code, expires_in=life)
+        self._loop.call_soon_threadsafe(_settle, self.shown)
 
     def on_login(self, status: str) -> None:
         """The end of the scanning."""
@@ -92,6 +95,7 @@ class Watch:
 
     def _fail(self, error: PairingFailed) -> None:
         def fail() -> None:
+            _settle(self.shown)
             if not self.scanned.done():
                 self.scanned.set_exception(error)
 
@@ -130,15 +134,25 @@ async def _pair_with(loaded: library.Library, files: CompanyFiles, device_name: 
         subscribed=(PAIR_STATUS, *SUBSCRIBED),
     )
     await client.start()
+    await _scanned(watch)
+    paired_at = datetime.now(UTC)
+    await _stay(watch)
+    await client.stop()
+    await _note(files, paired_at)
+
+
+async def _scanned(watch: Watch) -> None:
+    """Raises PairingFailed: no code came, nobody scanned it, or it was refused."""
+    try:
+        async with asyncio.timeout(_CODE_LIMIT):
+            await watch.shown
+    except TimeoutError:
+        raise PairingFailed(Reason.UNREACHABLE.value, "WhatsApp sent no code") from None
     try:
         async with asyncio.timeout(_LIMIT):
             await watch.scanned
     except TimeoutError:
         raise PairingFailed("expired") from None
-    paired_at = datetime.now(UTC)
-    await _stay(watch)
-    await client.stop()
-    await _note(files, paired_at)
 
 
 async def _stay(watch: Watch) -> None:

@@ -115,6 +115,9 @@ class Connection:
         if self.server.ignores_clients:
             self.deaf = True
             return
+        if self.server.ignores_clients:
+            self.deaf = True
+            return
         if (failure := self.server.refuses_clients) is not None:
             await self.end(failure)
             return

@@ -1,0 +1,110 @@
+"""Pairings that WhatsApp does not let happen: each ends with a sentence, and leaves no process."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from bot.config import Daemon, Settings
+from bot.whatsapp.pairing import PairEvent, pair
+from tests.bot.whatsapp.test_pairing import children
+from tests.whatsapp_server.connection import Connection
+from tests.whatsapp_server.faults import failure, stream_error
+from tests.whatsapp_server.server import WhatsAppServer
+
+pytestmark = pytest.mark.whatsapp
+
+Act = Callable[[Connection], Awaitable[None]]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(daemon=Daemon(state_dir=tmp_path / "state"))
+
+
+async def nothing(_: Connection) -> None:
+    """The code stays as it is."""
+
+
+async def cut(connection: Connection) -> None:
+    connection.drop()
+
+
+async def send_away(connection: Connection) -> None:
+    await connection.end(stream_error(503))
+
+
+async def attempt(
+    server: WhatsAppServer, settings: Settings, company: UUID, act: Act = nothing
+) -> list[PairEvent]:
+    """All events of one pairing; *act* is done to the line of each code that is shown."""
+    events = []
+    async for event in pair(company, settings, environ=os.environ | server.environment):
+        events.append(event)
+        if event.event == "qr":
+            ref = event.code.partition("#")[2].partition(",")[0]
+            server.spawn(act(server.unpaired[ref][0]))
+    return events
+
+
+async def test_a_line_that_is_lost_while_the_code_is_shown_ends_the_pairing(
+    server: WhatsAppServer, settings: Settings
+) -> None:
+    companies = [uuid4(), uuid4()]
+    acts = (cut, send_away)
+    ends = await asyncio.gather(
+        *(
+            attempt(server, settings, company, act)
+            for company, act in zip(companies, acts, strict=True)
+        )
+    )
+
+    for company, (shown, failed) in zip(companies, ends, strict=True):
+        assert (shown.event, failed.event, failed.reason) == ("qr", "failed", "expired")
+        assert failed.sentence.endswith("Get a new one with `lyrox pair`.")
+        assert children(company) == []
+
+
+@pytest.mark.parametrize(("number", "reason"), [(418, "fault"), (503, "expired")])
+async def test_a_client_that_is_refused_before_any_code_is_told(
+    server: WhatsAppServer, settings: Settings, number: int, reason: str
+) -> None:
+    server.refuses_clients = failure(number)
+    company = uuid4()
+
+    (failed,) = await attempt(server, settings, company)
+
+    assert (failed.event, failed.reason) == ("failed", reason)
+    assert children(company) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_a_server_that_shows_no_code_is_waited_for_half_a_minute(
+    server: WhatsAppServer, settings: Settings
+) -> None:
+    server.ignores_clients = True
+    company = uuid4()
+
+    (failed,) = await attempt(server, settings, company)
+
+    assert (failed.event, failed.reason) == ("failed", "unreachable")
+    assert children(company) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_codes_that_nobody_scans_run_out_after_six(
+    server: WhatsAppServer, settings: Settings
+) -> None:
+    company = uuid4()
+
+    *shown, failed = await attempt(server, settings, company)
+
+    assert [event.expires_in for event in shown] == [60.0, *[20.0] * 5]
+    assert len({event.code for event in shown}) == 6
+    assert (failed.event, failed.reason) == ("failed", "expired")
+    assert children(company) == []
