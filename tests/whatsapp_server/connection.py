@@ -115,9 +115,6 @@ class Connection:
         if self.server.ignores_clients:
             self.deaf = True
             return
-        if self.server.ignores_clients:
-            self.deaf = True
-            return
         if (failure := self.server.refuses_clients) is not None:
             await self.end(failure)
             return

@@ -48,7 +48,6 @@ class WhatsAppServer:
         self.logged_in = asyncio.Event()  # Set whenever one more client takes messages.
         self.refuses_clients: Node | None = None
         self.ignores_clients = False
-        self.ignores_clients = False
         self.environment: dict[str, str] = {}
         self.proxy: Proxy
         self._tasks: set[asyncio.Task[Any]] = set()
