@@ -33,7 +33,7 @@ _CONVERSATION = {
     "pace_seconds_per_character": 0.0,
     "pace_longest_seconds": 0.0,
 }
-_LIMITS = {"messages_per_minute": 0, "turns_per_company": 1000, "turns_per_host": 1000}
+_LIMITS = {"messages_per_minute": 0}
 
 
 async def run(plan: Plan, root: Path) -> SessionFigures:

@@ -10,16 +10,18 @@ its input.
 ``seed``    ``state_dir``, ``companies`` (UUIDs): pairs each with an owner of its own and leaves the
             session file and the pairing note where the daemon looks for them. The value holds, by
             company, ``number``, ``lid`` and ``jid``. About 0.1 s a company, all with one client.
+            The phones tell the new devices neither a name nor a history.
 ``online``  ``count``, ``seconds`` = 60: waits until so many owners' clients are logged in and take
             messages; the value is how many are and the ``waited`` seconds.
 ``drive``   ``customers`` (of each owner), and optionally ``companies`` (all), ``messages`` = 1 (of
             each customer), ``text`` (may hold {owner}, {customer}, {number}), ``echoes`` = false
             (a reply must repeat the text), ``reply_seconds`` = 60, ``pause`` = 0. Every customer
             writes, waits for the reply and writes again. The value: ``replies``, ``lost``,
-            ``wrong`` (no echo), ``seconds``, ``per_second``, ``p50_ms``, ``p99_ms``, ``max_ms``.
-            Customers stay, so a drive before it warms their sessions up. With ``shared`` = true
-            the same people write to all the companies at once. A reply from another company is
-            nobody's: the one that was waited for is lost, and the other stays unread.
+            ``wrong`` (no echo), ``samples`` of these, ``seconds``, ``per_second``, ``p50_ms``,
+            ``p99_ms``, ``max_ms``. Customers stay, so a drive before it warms their sessions up.
+            With ``shared`` = true the same people write to all the companies at once. A reply from
+            another company is nobody's: the one that was waited for is lost, and the other stays
+            unread.
 ``figures`` the program's own ``cpu_seconds``, ``rss_mb``, and ``unreadable``: messages no customer
             could decrypt, and ``unread``: replies that nobody waited for since the last drive.
 ``unlink``  ``company``: the owner removes the linked device.

@@ -10,6 +10,7 @@ from tests.whatsapp_server.people import Customer, Owner, Received
 from tests.whatsapp_server.server import WhatsAppServer
 
 _EVERYBODY = "0000"
+_SAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,17 @@ class Tally:
     began: float = field(default_factory=time.monotonic)
     waits: list[float] = field(default_factory=list)
     lost: int = 0
-    wrong: int = 0
+    wrong: list[str] = field(default_factory=list)
 
-    def summary(self) -> dict[str, float]:
-        """Counts, seconds of the whole, and milliseconds of the waits."""
+    def summary(self) -> dict[str, object]:
+        """Counts, a few of the wrong, seconds of the whole, and milliseconds of the waits."""
         waits = sorted(self.waits) or [0.0]
         seconds = time.monotonic() - self.began
         return {
             "replies": len(self.waits),
             "lost": self.lost,
-            "wrong": self.wrong,
+            "wrong": len(self.wrong),
+            "samples": self.wrong[:_SAMPLES],
             "seconds": round(seconds, 3),
             "per_second": round(len(self.waits) / seconds, 1),
             "p50_ms": round(1000 * waits[len(waits) // 2], 1),
@@ -118,7 +120,8 @@ class Crowd:
                 tally.lost += 1
                 continue
             tally.waits.append(time.monotonic() - begun)
-            tally.wrong += order.echoes and reply.text != text
+            if order.echoes and reply.text != text:
+                tally.wrong.append(f"{text!r} got {reply.text!r}")
             if order.pause:
                 await asyncio.sleep(order.pause)
 
