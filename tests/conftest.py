@@ -16,6 +16,11 @@ import pytest
 from pymongo import MongoClient
 
 from bot.embedded import services
+from tests.required import (  # noqa: F401  # Hooks, which pytest finds by their names here.
+    pytest_collection_modifyitems,
+    pytest_required_makereport,
+    pytest_terminal_summary,
+)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ROOT = REPOSITORY / "var" / "test"

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from bot.whatsapp.library import Protos, read_protos
+from tests.required import REASON
 from tests.whatsapp_server.library import client_library
 from tests.whatsapp_server.server import WhatsAppServer
 
@@ -79,20 +80,14 @@ async def server(tmp_path: Path) -> AsyncIterator[WhatsAppServer]:
 
 @asynccontextmanager
 async def open_server(folder: Path) -> AsyncIterator[WhatsAppServer]:
-    """The loopback server; skips where the real client cannot meet it."""
+    """The loopback server; a test of it has the mark ``whatsapp``."""
     async with WhatsAppServer(library_or_skip()).open(folder) as server:
         yield server
 
 
-@pytest.fixture
-def library() -> Path:
-    """The real client's shared object; skips where the server cannot meet it."""
-    return library_or_skip()
-
-
 def library_or_skip() -> Path:
-    """The real client's shared object, or a skip."""
+    """The real client's shared object; without it, and the mark, a skip."""
     library = client_library()
     if library is None:
-        pytest.skip("the real client is tested on Linux x86-64 with neonize installed")
+        pytest.skip(REASON)
     return library

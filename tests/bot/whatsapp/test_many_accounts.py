@@ -12,7 +12,7 @@ import pytest
 from bot.whatsapp.files import CompanyFiles
 from tests.whatsapp_server.hosted import Hosted, executing, hosting
 
-pytestmark = [pytest.mark.whatsapp, pytest.mark.usefixtures("library")]
+pytestmark = pytest.mark.whatsapp
 
 COMPANIES = tuple(uuid4() for _ in range(3))
 
