@@ -86,7 +86,8 @@ class Arrivals:
     async def emptied(self, limit: float) -> None:
         """Wait until intake has all there is, at most *limit* seconds; the rest stays on disk."""
         try:
-            await asyncio.wait_for(self._queue.join(), limit)
+            async with asyncio.timeout(limit):  # wait_for would swallow a cancel at the end.
+                await self._queue.join()
         except TimeoutError:
             log.warning("messages stay in the journal", extra={"count": self._queue.qsize()})
 

@@ -1,0 +1,89 @@
+"""Messages on the disk of companies that nobody hosts: they are kept all the same.
+
+A phone that logged out, or a company that was put aside, leaves what intake had not got in its
+journal. Whoever can lock the company takes it in, without connecting.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from uuid import UUID
+
+from bot.whatsapp.arrivals import Arrivals
+from bot.whatsapp.files import CompanyFiles
+from bot.whatsapp.hosting import Host, arrivals_of
+from bot.whatsapp.journal import Journal
+from bot.whatsapp.locks import holding
+
+log = logging.getLogger(__name__)
+
+_LIMIT = 5.0
+_UUID = "-".join("[0-9a-f]" * digits for digits in (8, 4, 4, 4, 12))
+
+Trace = tuple[tuple[str, int], ...]
+
+
+class Leftovers:
+    """Looks at all journals of this state directory; *host* says how messages are read and kept."""
+
+    def __init__(self, state_dir: Path, host: Callable[[], Awaitable[Host]]) -> None:
+        self._state_dir = state_dir
+        self._host = host
+        self._done: dict[UUID, Trace] = {}
+
+    async def take_in(self) -> None:
+        """Once; what a store refuses now is left to the next time. Raises LibraryMissing."""
+        for files in self._unread():
+            files.prepare()
+            with holding(files.lock, "taking in messages") as ours:
+                if ours:
+                    await self._take_in(files)
+
+    def _unread(self) -> list[CompanyFiles]:
+        found = []
+        for folder in (self._state_dir / "journal").glob(_UUID):
+            files = CompanyFiles(self._state_dir, UUID(folder.name))
+            trace = _trace(files)
+            if any(size for _, size in trace) and trace != self._done.get(files.company_id):
+                found.append(files)
+        return found
+
+    async def _take_in(self, files: CompanyFiles) -> None:
+        host, left = await self._host(), 0
+        try:
+            journal = Journal(files.journal)
+            try:
+                left = await _hand_over(arrivals_of(host, files, journal), files.company_id)
+            finally:
+                journal.close()
+        except OSError:
+            log.exception("a journal cannot be read", extra={"company": str(files.company_id)})
+        if not left:
+            self._done[files.company_id] = _trace(files)
+
+
+async def _hand_over(arrivals: Arrivals, company_id: UUID) -> int:
+    """How many messages intake could not get yet."""
+    count = arrivals.replay()
+    if not count:
+        return 0
+    words = {"company": str(company_id), "count": count}
+    log.info("messages of a company that is not hosted are taken in", extra=words)
+    taking = asyncio.ensure_future(arrivals.hand_over())
+    try:
+        await arrivals.emptied(_LIMIT)
+    finally:
+        taking.cancel()
+        await asyncio.gather(taking, return_exceptions=True)
+    return arrivals.untaken
+
+
+def _trace(files: CompanyFiles) -> Trace:
+    """Changes whenever the journal was written; empty while it changes under our eyes."""
+    try:
+        with os.scandir(files.journal) as found:
+            return tuple(sorted((file.name, file.stat().st_size) for file in found))
+    except FileNotFoundError:
+        return ()

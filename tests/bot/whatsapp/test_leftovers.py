@@ -1,0 +1,108 @@
+"""What a company that is not hosted any more has left on the disk is taken in all the same."""
+
+import asyncio
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from bot.whatsapp.events import MESSAGE
+from bot.whatsapp.journal import Journal
+from bot.whatsapp.locks import holding
+from bot.whatsapp.states import Reason
+from tests.bot.whatsapp.conftest import MakeEvent
+from tests.bot.whatsapp.test_sessions import Machine
+
+
+@pytest.fixture
+async def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def leave(machine: Machine, company: UUID, *events: bytes) -> None:
+    """As a session leaves it that ended while the store was away."""
+    files = machine.files(company)
+    files.prepare()
+    journal = Journal(files.journal)
+    for event in events:
+        journal.append(MESSAGE, event)
+    journal.close()
+
+
+async def test_messages_of_a_company_that_is_not_wanted_are_taken_in_once_and_in_order(
+    machine: Machine, make_event: MakeEvent
+) -> None:
+    company = uuid4()
+    leave(machine, company, *(make_event(f"mensaje {i}", ID=f"A{i}") for i in range(3)))
+
+    async with machine.running() as desk:
+        await desk.until(lambda: len(desk.messages) == 3)
+    async with machine.running() as desk:
+        await asyncio.sleep(0.3)
+
+    assert [one.text for one in desk.messages] == ["mensaje 0", "mensaje 1", "mensaje 2"]
+    assert {one.company_id for one in desk.messages} == {company}
+    assert machine.connector.made == {}
+
+
+async def test_so_are_those_of_a_phone_that_logged_out(
+    machine: Machine, make_event: MakeEvent
+) -> None:
+    company = machine.add(number=None)
+    leave(machine, company, make_event("hola"))
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.NEVER_PAIRED)
+        await desk.until(lambda: len(desk.messages) == 1)
+
+
+async def test_a_company_that_somebody_holds_is_left_to_them(
+    machine: Machine, make_event: MakeEvent
+) -> None:
+    company = uuid4()
+    leave(machine, company, make_event("hola"))
+
+    with holding(machine.files(company).lock):
+        async with machine.running() as desk:
+            await asyncio.sleep(0.3)
+            assert desk.messages == []
+
+
+async def test_a_session_that_begins_takes_in_its_own(
+    machine: Machine, make_event: MakeEvent
+) -> None:
+    company = machine.add()
+    leave(machine, company, make_event("hola"))
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.ONLINE)
+        assert len(desk.messages) == 1
+
+    assert Reason.FILE_HELD not in desk.states[company]
+
+
+async def test_a_store_that_is_away_is_asked_again(machine: Machine, make_event: MakeEvent) -> None:
+    company = uuid4()
+    leave(machine, company, make_event("hola"))
+    machine.desk.down = True
+
+    async with machine.running() as desk:
+        await asyncio.sleep(0.3)
+        desk.down = False
+        await desk.until(lambda: len(desk.messages) == 1)
+
+
+async def test_a_journal_that_cannot_be_read_holds_up_no_other(
+    machine: Machine, make_event: MakeEvent, caplog: pytest.LogCaptureFixture
+) -> None:
+    companies = sorted([uuid4(), uuid4()], key=str)
+    for company in companies:
+        leave(machine, company, make_event("hola"))
+    (machine.files(companies[0]).journal / "9.journal").mkdir()
+
+    async with machine.running() as desk:
+        await desk.until(lambda: len(desk.messages) == 1)
+        await asyncio.sleep(0.3)
+
+    assert desk.messages[0].company_id == companies[1]
+    assert caplog.text.count("a journal cannot be read") == 1
