@@ -96,6 +96,7 @@ class Host:
     look_seconds: float
     patience: Patience
     journals: set[Journal]
+    starts: Callable[[UUID], Starts]
     on_restart: Callable[[Reason], None]
     on_phone: Callable[[UUID], None]
 
@@ -117,7 +118,7 @@ class HostedCompany:
         journal = Journal(self._files.journal)
         self._host.journals.add(journal)
         try:
-            arrivals = arrivals_of(self._host, self._files, journal)
+            arrivals = self._arrivals(journal)
             await self._serve(self._session(arrivals), arrivals, fence)
         finally:
             self._host.journals.discard(journal)
@@ -136,16 +137,18 @@ class HostedCompany:
                 task.result()
             await arrivals.emptied(_EMPTY_LIMIT)
         finally:
-            await self._host.delivery.detach(self._company.id)
-            for task in reversed(tasks):  # The connection ends before its messages' taker.
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-            arrivals.leave()
+            try:
+                await self._host.delivery.detach(self._company.id)
+            finally:
+                for task in reversed(tasks):  # The connection ends before its messages' taker.
+                    task.cancel()
+                    await asyncio.gather(task, return_exceptions=True)
+                arrivals.leave()
 
     async def _connect(self, session: Session) -> None:
         attempt = 0
         patience, loop = self._host.patience, asyncio.get_running_loop()
-        starts = Starts(patience)
+        starts = self._host.starts(self._company.id)
         while True:
             began = loop.time()
             state = await self._connect_once(session, starts)
@@ -159,8 +162,11 @@ class HostedCompany:
         """A start is only worth its leak where there are a device and a way to WhatsApp."""
         if (why := await self._host.unreachable()) is not None:
             return self._say(State(Reason.UNREACHABLE, why))
-        if await self._host.books.device(self._files.session) is None:
-            return self._say(after_code())
+        try:
+            if await self._host.books.device(self._files.session) is None:
+                return self._say(after_code())
+        except RetryLater as error:
+            return self._say(State(Reason.FAULT, detail=str(error)))
         starts.note(asyncio.get_running_loop().time())
         state = await session.live()
         if self._host.patience.retries(state):
@@ -185,6 +191,20 @@ class HostedCompany:
             await asyncio.sleep(_PHONE_LOOK)
             session.watch_phone()
 
+    def _arrivals(self, journal: Journal) -> Arrivals:
+        note = self._files.read_note()
+        horizon = Horizon(
+            paired_at=note.paired_at if note else None,
+            max_age=timedelta(hours=self._host.settings.max_age_hours),
+        )
+        return Arrivals(
+            journal,
+            MessageReader(self._company.id, self._host.protos, horizon),
+            accept=self._host.accept,
+            now=self._host.now,
+            patience=lambda attempt: backoff(attempt, first=0.5, longest=30.0),
+        )
+
     def _session(self, arrivals: Arrivals) -> Session:
         parts = Parts(
             files=self._files,
@@ -200,19 +220,3 @@ class HostedCompany:
             on_phone=self._host.on_phone,
         )
         return Session(self._company.id, parts)
-
-
-def arrivals_of(host: Host, files: CompanyFiles, journal: Journal) -> Arrivals:
-    """The way in of one company's messages."""
-    note = files.read_note()
-    horizon = Horizon(
-        paired_at=note.paired_at if note else None,
-        max_age=timedelta(hours=host.settings.max_age_hours),
-    )
-    return Arrivals(
-        journal,
-        MessageReader(files.company_id, host.protos, horizon),
-        accept=host.accept,
-        now=host.now,
-        patience=lambda attempt: backoff(attempt, first=0.5, longest=30.0),
-    )

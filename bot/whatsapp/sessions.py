@@ -6,7 +6,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import partial
 from uuid import UUID
 
 from bot.config import Settings
@@ -18,9 +17,8 @@ from bot.whatsapp.farewell import NumberTaken, claim_number
 from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.hosting import Delivery, Host, HostedCompany, LeaseLost, Leases, WantedCompany
 from bot.whatsapp.journal import Journal
-from bot.whatsapp.leftovers import Leftovers
 from bot.whatsapp.locks import holding
-from bot.whatsapp.patience import PATIENCE, Patience
+from bot.whatsapp.patience import PATIENCE, Patience, Starts
 from bot.whatsapp.recording import StateBook, StateRecorder
 from bot.whatsapp.settlement import SessionBooks, SessionDamaged
 from bot.whatsapp.states import Reason, State, WayOut
@@ -30,7 +28,7 @@ log = logging.getLogger(__name__)
 
 __all__ = ["Connector", "Delivery", "Leases", "Sessions", "StateBook", "WantedCompany"]
 
-_STOP_LIMIT = 10.0
+_STOP_LIMIT = 9.0
 
 
 class Sessions:
@@ -61,6 +59,7 @@ class Sessions:
         self._journals: set[Journal] = set()
         self._hosted: dict[UUID, asyncio.Task[None]] = {}
         self._restarts: Counter[Reason] = Counter()
+        self._starts: dict[UUID, Starts] = {}
         self._recorder = StateRecorder(states, lambda company: self._files(company).read_note())
         self._admission = Admission(self._books, self._recorder, now)
 
@@ -88,17 +87,10 @@ class Sessions:
                 group.create_task(self._look_for_ever(connector), name="look for companies")
 
     async def _look_for_ever(self, connector: Connector) -> None:
-        leftovers = Leftovers(self._settings.daemon.state_dir, partial(self._quietly, connector))
         while True:
-            with contextlib.suppress(RetryLater, Unavailable, library.LibraryMissing):
+            with contextlib.suppress(RetryLater, Unavailable):
                 await self._look(connector)
-                await asyncio.sleep(0)  # What has just begun takes its lock.
-                await leftovers.take_in()
             await asyncio.sleep(self._look_seconds)
-
-    async def _quietly(self, connector: Connector) -> Host:
-        """For who reads messages and connects to nothing."""
-        return self._shared(connector, await asyncio.to_thread(library.read_protos))
 
     async def _look(self, connector: Connector) -> None:
         wanted = {company.id: company for company in await self._leases.wanted()}
@@ -137,7 +129,9 @@ class Sessions:
         except Exception as error:
             log.exception("a session failed", extra={"company": str(company.id)})
             self._recorder.say(company.id, State(Reason.FAULT, detail=type(error).__name__))
-            await asyncio.sleep(reach.backoff(2))
+            self._restarts[Reason.FAULT] += 1
+            loop = asyncio.get_running_loop()
+            await asyncio.sleep(self._starts_of(company.id).pause(reach.backoff(2), loop.time()))
 
     async def _hold(self, connector: Connector, company: WantedCompany) -> None:
         files = self._files(company.id)
@@ -184,9 +178,13 @@ class Sessions:
             look_seconds=self._look_seconds,
             patience=self._patience,
             journals=self._journals,
+            starts=self._starts_of,
             on_restart=self._note_restart,
             on_phone=self._recorder.again,
         )
+
+    def _starts_of(self, company_id: UUID) -> Starts:
+        return self._starts.setdefault(company_id, Starts(self._patience))
 
     def _on_state(self, company_id: UUID, state: State) -> None:
         if state.meaning.way_out is WayOut.OWNER_PAIRS:
@@ -200,11 +198,14 @@ class Sessions:
         return CompanyFiles(self._settings.daemon.state_dir, company_id)
 
     async def _end_all(self) -> None:
+        """All at once: each waits for its own quiet, and only the client's stops take turns."""
         tasks = dict(self._hosted)
         for task in tasks.values():
             _end(task)
         if tasks:
             await asyncio.wait(tasks.values(), timeout=_STOP_LIMIT)
+        if late := [str(company_id) for company_id, task in tasks.items() if not task.done()]:
+            log.error("sessions did not stop in time and are cut", extra={"companies": late})
         for company_id in tasks:
             self._recorder.say(company_id, State(Reason.STOPPED))
 

@@ -603,14 +603,14 @@ async def test_files_with_keys_are_nobody_elses_to_read(machine: Machine) -> Non
 
 
 async def test_a_damaged_session_file_is_set_aside_and_asks_for_a_pairing(
-    machine: Machine,
+    machine: Machine, make_event: MakeEvent
 ) -> None:
     broken, healthy = machine.add("521"), machine.add("522")
     files = machine.files(broken)
     files.session.write_bytes(b"no database " * 100)
     wal = files.session.with_name(f"{files.session.name}-wal")
     wal.write_bytes(b"left by a crash")
-    Journal(files.journal).append(17, b"kept")
+    Journal(files.journal).append(17, make_event("kept"))
 
     for _ in range(2):  # Said again by the next process.
         async with machine.running() as desk:
@@ -626,7 +626,7 @@ async def test_a_damaged_session_file_is_set_aside_and_asks_for_a_pairing(
     assert files.session.with_name(f"{name}-wal").read_bytes() == b"left by a crash"
     assert not files.session.exists()
     assert not wal.exists()
-    assert [entry.raw for entry in Journal(files.journal).leftovers()] == [b"kept"]
+    assert [message.text for message in desk.messages] == ["kept"]
     async with machine.running() as desk:
         machine.pair(broken, "521")
         await desk.reaches(broken, Reason.ONLINE)
