@@ -118,7 +118,7 @@ class HostedCompany:
         journal = Journal(self._files.journal)
         self._host.journals.add(journal)
         try:
-            arrivals = self._arrivals(journal)
+            arrivals = arrivals_of(self._host, self._files, journal)
             await self._serve(self._session(arrivals), arrivals, fence)
         finally:
             self._host.journals.discard(journal)
@@ -191,20 +191,6 @@ class HostedCompany:
             await asyncio.sleep(_PHONE_LOOK)
             session.watch_phone()
 
-    def _arrivals(self, journal: Journal) -> Arrivals:
-        note = self._files.read_note()
-        horizon = Horizon(
-            paired_at=note.paired_at if note else None,
-            max_age=timedelta(hours=self._host.settings.max_age_hours),
-        )
-        return Arrivals(
-            journal,
-            MessageReader(self._company.id, self._host.protos, horizon),
-            accept=self._host.accept,
-            now=self._host.now,
-            patience=lambda attempt: backoff(attempt, first=0.5, longest=30.0),
-        )
-
     def _session(self, arrivals: Arrivals) -> Session:
         parts = Parts(
             files=self._files,
@@ -220,3 +206,19 @@ class HostedCompany:
             on_phone=self._host.on_phone,
         )
         return Session(self._company.id, parts)
+
+
+def arrivals_of(host: Host, files: CompanyFiles, journal: Journal) -> Arrivals:
+    """The way in of one company's messages."""
+    note = files.read_note()
+    horizon = Horizon(
+        paired_at=note.paired_at if note else None,
+        max_age=timedelta(hours=host.settings.max_age_hours),
+    )
+    return Arrivals(
+        journal,
+        MessageReader(files.company_id, host.protos, horizon),
+        accept=host.accept,
+        now=host.now,
+        patience=lambda attempt: backoff(attempt, first=0.5, longest=30.0),
+    )

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from bot.config import Settings
@@ -17,6 +18,7 @@ from bot.whatsapp.farewell import NumberTaken, claim_number
 from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.hosting import Delivery, Host, HostedCompany, LeaseLost, Leases, WantedCompany
 from bot.whatsapp.journal import Journal
+from bot.whatsapp.leftovers import Leftovers
 from bot.whatsapp.locks import holding
 from bot.whatsapp.patience import PATIENCE, Patience, Starts
 from bot.whatsapp.recording import StateBook, StateRecorder
@@ -87,10 +89,17 @@ class Sessions:
                 group.create_task(self._look_for_ever(connector), name="look for companies")
 
     async def _look_for_ever(self, connector: Connector) -> None:
+        leftovers = Leftovers(self._settings.daemon.state_dir, partial(self._quietly, connector))
         while True:
-            with contextlib.suppress(RetryLater, Unavailable):
+            with contextlib.suppress(RetryLater, Unavailable, library.LibraryMissing):
                 await self._look(connector)
+                await asyncio.sleep(0)  # What has just begun takes its lock.
+                await leftovers.take_in()
             await asyncio.sleep(self._look_seconds)
+
+    async def _quietly(self, connector: Connector) -> Host:
+        """For who reads messages and connects to nothing."""
+        return self._shared(connector, await asyncio.to_thread(library.read_protos))
 
     async def _look(self, connector: Connector) -> None:
         wanted = {company.id: company for company in await self._leases.wanted()}
