@@ -1,7 +1,7 @@
 """What a client asks the server for, by the namespace of its question.
 
 A question without an answer here gets an empty result, which a client bears for everything that
-it does not need at once.
+it does not need at once; it is counted, so that what a new client asks is seen.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,8 +20,12 @@ _PRIVACY = ("groupadd", "last", "status", "profile", "readreceipts", "online", "
 
 def answer(connection: "Connection", node: Node) -> Node | None:
     """The content of the result; a node ``error`` makes it a refusal."""
-    find = ANSWERS.get(node.get("xmlns"))
-    return find(connection, node) if find else None
+    name = node.get("xmlns")
+    if name in ANSWERS:
+        return ANSWERS[name](connection, node)
+    if name not in TAKEN:
+        connection.server.unanswered[name] += 1
+    return None
 
 
 def keys(connection: "Connection", node: Node) -> Node | None:
@@ -130,3 +134,5 @@ ANSWERS: Mapping[str, Callable[["Connection", Node], Node | None]] = MappingProx
         "md": devices,
     }
 )
+# What needs no more than a result: to be made active, and a ping.
+TAKEN = frozenset({"passive", "w:p"})

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ class WhatsAppServer:
         self.unpaired: dict[str, tuple[Connection, Device]] = {}
         self.online: dict[str, Connection] = {}
         self.seen: list[Node] = []
+        self.unanswered: Counter[str] = Counter()
         self.codes = 6  # The first of six lives 60 s, any other 20 s.
         self.letters: dict[str, Letters] = {}
         self.refuses_letters: Node | None = None

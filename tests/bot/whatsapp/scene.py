@@ -100,3 +100,4 @@ async def on_stage(folder: Path, *events: int) -> AsyncIterator[Scene]:
         ) as scene.client:
             await scene.client.event(CONNECTED)
             yield scene
+            assert not server.unanswered, "the client asks what the server does not know"

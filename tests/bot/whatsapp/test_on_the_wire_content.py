@@ -173,3 +173,18 @@ async def test_what_only_the_phone_may_show_never_reaches_us(scene: Scene) -> No
     assert event.IsUnavailable
     assert isinstance(await scene.read("3AV3"), InboundMessage)
     assert "3AV2" not in {one.Info.ID for one in scene.events()}
+
+
+async def test_a_customer_without_a_number_can_show_one_later(scene: Scene) -> None:
+    eva = scene.server.add_customer(None, "333", "Eva")
+    await scene.write(contents.text("hola"), "3AW1", eva)
+    scene.server.reveal(eva, "5215577777777")
+    await scene.write(contents.text("este es mi número"), "3AW2", eva)
+    eva.addressed_by = "number"
+    await scene.write(contents.text("y ahora por él"), "3AW3", eva)
+    reads = [await scene.read(wa_id) for wa_id in ("3AW1", "3AW2", "3AW3")]
+
+    messages = [read for read in reads if isinstance(read, InboundMessage)]
+    assert [one.phone for one in messages] == ["lid:333", "+5215577777777", "+5215577777777"]
+    assert [one.lid for one in messages] == ["333"] * 3
+    assert [one.chat for one in messages] == ["333@lid", "333@lid", "5215577777777@s.whatsapp.net"]
