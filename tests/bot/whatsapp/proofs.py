@@ -40,7 +40,7 @@ async def prove(cause: str, house: House) -> None:
         await house.logs_in(logins + DRIVES[cause].logins)
         await house.talks()
         return
-    state = await house.reaches(reason, seconds=120 if DRIVES[cause].slow else 40)
+    state = await house.reaches(reason, seconds=120 if DRIVES[cause].slow else 60)
     check_words(cause, reason, state)
     await WAYS_OUT[MEANINGS[reason].way_out](house)
 

@@ -67,7 +67,7 @@ class House:
         words = {"event": "state", "company": str(self.company)}
         return [line for line in self.hosted.said[self.mark :] if words.items() <= line.items()]
 
-    async def reaches(self, reason: Reason, *, seconds: float = 30.0) -> dict[str, Any]:
+    async def reaches(self, reason: Reason, *, seconds: float = 60.0) -> dict[str, Any]:
         """The first line since then that says so."""
         words = {"event": "state", "reason": reason, "company": str(self.company)}
         return await self.hosted.until(**words, after=self.mark, seconds=seconds)
@@ -121,15 +121,21 @@ class House:
         )
 
     async def pair(self) -> None:
-        """The owner pairs the phone again."""
+        """The owner pairs the phone again, once the session that ended has let go of its files."""
+        async with asyncio.timeout(40):
+            while (end := await self._pair()) == "busy":  # noqa: ASYNC110  # Told by a process.
+                await asyncio.sleep(0.5)
+        assert end == "paired"
+
+    async def _pair(self) -> str:
         settings = Settings(daemon=Daemon(state_dir=self.state_dir))
         events = pair(self.company, settings, environ=os.environ | self.server.environment)
         async with aclosing(events):
             async for event in events:
-                assert event.event != "failed", event
                 if event.event == "qr":
                     self.server.forget(self.owner)
                     await self.server.scan(self.owner, event.code)
+        return event.reason or event.event
 
     async def talks(self) -> None:
         """Messages go both ways."""

@@ -10,12 +10,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from bot.config import Daemon, Settings
+from bot.whatsapp import session_file
+from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.pairing import pair
 from tests.bot.whatsapp.conftest import open_server
 from tests.whatsapp_server.faults import Faults
 from tests.whatsapp_server.hosted import Hosted, hosting
-from tests.whatsapp_server.nodes import Node
-from tests.whatsapp_server.people import Customer, Owner
+from tests.whatsapp_server.nursery import seed
+from tests.whatsapp_server.people import Customer
 from tests.whatsapp_server.server import WhatsAppServer
 
 pytestmark = pytest.mark.whatsapp
@@ -33,18 +35,16 @@ class Town:
         self.owner = server.owner("5215512345678", "111222333444555")
         self.ana = server.add_customer("5215587654321", "999888777666555", "Ana")
 
-    async def pair(self, company: UUID | None = None, owner: Owner | None = None) -> None:
+    async def pair(self) -> None:
         """Scan the code and wait for the end."""
         settings = Settings(daemon=Daemon(state_dir=self.state_dir))
-        events = pair(
-            company or self.company, settings, environ=os.environ | self.server.environment
-        )
+        events = pair(self.company, settings, environ=os.environ | self.server.environment)
         async with aclosing(events):
             async for event in events:
                 assert event.event != "failed", event
                 if event.event == "qr":
-                    self.server.forget(owner or self.owner)
-                    await self.server.scan(owner or self.owner, event.code)
+                    self.server.forget(self.owner)
+                    await self.server.scan(self.owner, event.code)
 
     @asynccontextmanager
     async def hosted(self, *companies: UUID) -> AsyncIterator[Hosted]:
@@ -68,7 +68,7 @@ class Town:
 
 @pytest.fixture(scope="module")
 async def paired(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
-    """Pairing takes seconds, so the tests of this file share one town."""
+    """A pairing takes a second, so the tests of this file share one town."""
     folder = tmp_path_factory.mktemp("town")
     async with open_server(folder) as server:
         yield Town(server, folder)
@@ -80,7 +80,9 @@ async def town(paired: Town) -> Town:
     paired.owner.faults = Faults()
     paired.server.seen.clear()
     paired.ana.inbox = asyncio.Queue()
-    await paired.pair()
+    if session_file.device(CompanyFiles(paired.state_dir, paired.company).session) is None:
+        paired.server.forget(paired.owner)
+        await seed(paired.server, paired.state_dir, {paired.company: paired.owner})
     return paired
 
 
@@ -205,68 +207,6 @@ async def test_a_customer_by_number_and_one_without_a_number_are_both_answered(
     assert phones == ["+5491122334455", "lid:333"]
 
 
-async def test_a_line_that_drops_comes_back_and_sends_again(town: Town) -> None:
-    async with town.hosted() as hosted:
-        await town.write("hola", "3AFF01")
-        await hosted.until(event="message")
-        after = len(hosted.said)
-        town.server.online[town.owner.number].drop()
-        await hosted.until(event="state", reason="reconnecting", after=after)
-        await hosted.until(event="state", reason="online", after=after)
-        await hosted.do("send", chat=CHAT, text="sigo aquí", secret=os.urandom(32).hex())
-
-        assert await town.read() == "sigo aquí"
-
-
-async def test_an_unlinked_phone_is_logged_out_and_hosted_again_after_a_new_pairing(
-    town: Town,
-) -> None:
-    async with town.hosted() as hosted:
-        await town.server.unlink(town.owner)
-        out = await hosted.until(event="state", reason="logged_out")
-        after = len(hosted.said)
-        await town.pair()
-
-        await hosted.until(event="state", reason="online", after=after, seconds=5)
-
-    assert "Pair the phone again" in out["sentence"]
-
-
-@pytest.mark.parametrize(
-    ("stanza", "reason"),
-    [
-        (Node("stream:error", content=[Node("conflict", {"type": "replaced"})]), "replaced"),
-        (Node("stream:error", {"code": "503"}), "reconnecting"),
-    ],
-)
-async def test_what_the_server_says_becomes_a_state(town: Town, stanza: Node, reason: str) -> None:
-    async with town.hosted() as hosted:
-        after = len(hosted.said)
-        await town.server.online[town.owner.number].end(stanza)
-        wanted = {"replaced": "replaced_elsewhere"}.get(reason, reason)
-
-        await hosted.until(event="state", reason=wanted, after=after)
-
-
-@pytest.mark.parametrize(
-    ("attrs", "reason"),
-    [
-        ({"reason": "402", "code": "101", "expire": "3600"}, "banned_until"),
-        ({"reason": "405"}, "client_outdated"),
-        ({"reason": "406"}, "banned"),
-        ({"reason": "418"}, "fault"),
-    ],
-)
-async def test_a_refused_login_becomes_a_state_with_a_next_step(
-    town: Town, attrs: dict[str, str], reason: str
-) -> None:
-    town.owner.faults.refuses = Node("failure", attrs)
-    async with hosting(town.state_dir, town.company, environment=town.server.environment) as hosted:
-        state = await hosted.until(event="state", reason=reason)
-
-    assert state["sentence"].endswith(".")
-
-
 async def test_a_machine_without_a_way_out_says_so_and_runs_on(town: Town) -> None:
     closed = {**town.server.environment, "HTTPS_PROXY": "http://127.0.0.1:9"}
     async with hosting(town.state_dir, town.company, environment=closed) as hosted:
@@ -280,10 +220,9 @@ async def test_a_machine_without_a_way_out_says_so_and_runs_on(town: Town) -> No
 async def test_three_companies_share_a_process_without_mixing_their_customers(
     town: Town,
 ) -> None:
-    companies = {town.company: town.owner}
-    for i in (1, 2):
-        companies[uuid4()] = town.server.owner(f"52155000000{i}", f"55500{i}")
-    await asyncio.gather(*(town.pair(*pairing) for pairing in companies.items()))
+    others = {uuid4(): town.server.owner(f"52155000000{i}", f"55500{i}") for i in (1, 2)}
+    await seed(town.server, town.state_dir, others)
+    companies = {town.company: town.owner, **others}
     async with town.hosted(*companies) as hosted:
         for number, (company, owner) in enumerate(companies.items()):
             customer = town.server.add_customer(f"5215577{number}", f"7700{number}", "Eva")

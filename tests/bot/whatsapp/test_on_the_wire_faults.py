@@ -10,7 +10,7 @@ import pytest
 from tests.bot.whatsapp.drives import DRIVES
 from tests.bot.whatsapp.proofs import ROWS, Proofs, proving
 
-pytestmark = [pytest.mark.whatsapp, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.whatsapp, pytest.mark.timeout(180)]
 
 QUICK = [cause for cause in ROWS if cause not in DRIVES or not DRIVES[cause].slow]
 
