@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 INSIST_SECONDS = 0.5
-CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 3.0
+"""A stop of all sessions takes ten at most, and closing a dead line alone takes the client five."""
 SECRET_BYTES = 32
 """``messageContextInfo.messageSecret`` is 32 random bytes in WhatsApp's own clients."""
 

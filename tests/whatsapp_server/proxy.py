@@ -19,6 +19,8 @@ class Proxy:
         self._tunnels: set[asyncio.Task[None]] = set()
         self.opened: list[str] = []
         self.cuts = False  # A tunnel is promised, and then cut.
+        self.flows = asyncio.Event()  # While it is not set, the tunnels stand and carry nothing.
+        self.flows.set()
 
     def twin(self) -> "Proxy":
         """Another way to the same server."""
@@ -67,13 +69,14 @@ class Proxy:
             there[1].close()
             return
         try:
-            await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer))
+            await asyncio.gather(self._pump(reader, there[1]), self._pump(there[0], writer))
         finally:
             there[1].close()
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
-        await writer.drain()
-    writer.close()
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            await self.flows.wait()
+            writer.write(data)
+            await writer.drain()
+        await self.flows.wait()
+        writer.close()
