@@ -3,16 +3,14 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
-from bot.config import Daemon, Settings
 from bot.whatsapp import session_file
 from bot.whatsapp.files import CompanyFiles
-from bot.whatsapp.pairing import pair
 from tests.bot.whatsapp.conftest import open_server
 from tests.whatsapp_server.faults import Faults
 from tests.whatsapp_server.hosted import Hosted, hosting
@@ -34,17 +32,6 @@ class Town:
         self.company = uuid4()
         self.owner = server.owner("5215512345678", "111222333444555")
         self.ana = server.add_customer("5215587654321", "999888777666555", "Ana")
-
-    async def pair(self) -> None:
-        """Scan the code and wait for the end."""
-        settings = Settings(daemon=Daemon(state_dir=self.state_dir))
-        events = pair(self.company, settings, environ=os.environ | self.server.environment)
-        async with aclosing(events):
-            async for event in events:
-                assert event.event != "failed", event
-                if event.event == "qr":
-                    self.server.forget(self.owner)
-                    await self.server.scan(self.owner, event.code)
 
     @asynccontextmanager
     async def hosted(self, *companies: UUID) -> AsyncIterator[Hosted]:
