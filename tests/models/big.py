@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-BIG_TABLES = ("inbox", "outbox", "turns", "customers", "agent_logs")
+BIG_TABLES = ("inbox", "outbox", "turns", "customers", "agent_logs", "deliveries")
 MOST_ROWS_FILTERED = 1000
 
 # 20 companies, 10,000 customers; 200,000 turns, 400,000 messages and as many bubbles.
@@ -56,9 +56,18 @@ SELECT pg_temp.key('1', n % 20 + 1), pg_temp.key('2', n % 10000),
        'out-' || n, '\\x00', 0, now() - make_interval(secs => n),
        now() - make_interval(secs => n), n >= 600
   FROM generate_series(399999, 0, -1) n;
-INSERT INTO agent_logs (company_id, agent_type, event_type, event_data, customer_id)
-SELECT pg_temp.key('1', n % 20 + 1), 'customer-acquisition', 'message_sent', '{}',
-       pg_temp.key('2', n % 10000)
+INSERT INTO agent_logs (company_id, agent_type, event_type, event_data, customer_id, created_at)
+SELECT pg_temp.key('1', n % 20 + 1), 'customer-acquisition', 'message_sent',
+       jsonb_build_object('outboxId', 400000 - n), pg_temp.key('2', n % 10000),
+       now() - make_interval(secs => n)
+  FROM generate_series(0, 99999) n;
+-- An integrator whose server is away, and one whose events are published as they come.
+INSERT INTO alert_settings (company_id, events, events_since, inbox_position, log_position)
+SELECT pg_temp.key('1', 1), 'https://crm.test', now() - interval '1 day', 400000 - 120,
+       now() - interval '2 minutes';
+INSERT INTO deliveries (company_id, channel, type, source, payload, created_at, next_try_at)
+SELECT pg_temp.key('1', n % 2 + 1), 'events', 'message.received', 'inbox-' || n, '{}', now(),
+       now() + interval '1 day'
   FROM generate_series(0, 99999) n;
 INSERT INTO hosts (id, name, role)
 SELECT pg_temp.key('4', n), 'host', 'daemon' FROM generate_series(0, 3) n;

@@ -46,12 +46,15 @@ ROAD: dict[str, tuple[object, ...]] = {
     "desk_unremembered": (1.0, 200),
     "desk_remembered": ([row(100)], [row(100)]),
     "desk_wanted": (H,),
+    "desk_watch": (NOW,),
+    "road_next_delivery": (C, "events", NOW, 60.0),
+    "road_end_delivery": (C, 1, 1, "delivered", None, None, NOW),
 }  # fmt: skip
 
 # Called inside the others, or by a person only.
 OFF_THE_ROAD = {
     "road_customer", "road_close_silent", "road_unremembered", "desk_record_session",
-    "desk_overview",
+    "desk_overview", "desk_note_all", "desk_alerts_overview", "desk_prune",
 }  # fmt: skip
 
 

@@ -13,11 +13,15 @@ from tortoise.manager import Manager
 from tortoise.queryset import QuerySet
 
 from models.agent_logs import AgentLog
+from models.alert_settings import AlertSetting
 from models.companies import Company
 from models.customers import Customer
 from models.database import Database
+from models.deliveries import Delivery
 from models.errors import CompanyScopeMissing
+from models.events import Event
 from models.inbox import Inbound
+from models.incidents import Incident
 from models.outbox import Outbound
 from models.products import Product
 from models.sales import Sale
@@ -30,6 +34,7 @@ from tests.models.conftest import Firm
 
 COMPANY_MODELS: list[type[CompanyModel]] = [
     Company, Product, Customer, Sale, AgentLog, Subscription, SessionLease, Turn, Inbound, Outbound,
+    Event, Incident, Delivery, AlertSetting,
 ]  # fmt: skip
 MODELS: list[type[Walled]] = [User, *COMPANY_MODELS]
 ENTRY_POINTS: dict[str, Callable[[type[Walled]], Any]] = {
