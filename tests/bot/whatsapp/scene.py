@@ -15,7 +15,6 @@ from tests.bot.whatsapp.conftest import open_server
 from tests.whatsapp_server.bare import CONNECTED, MESSAGE, BareClient, bare_client
 from tests.whatsapp_server.contents import Words
 from tests.whatsapp_server.nodes import Node
-from tests.whatsapp_server.nursery import seed
 from tests.whatsapp_server.people import Customer
 from tests.whatsapp_server.server import WhatsAppServer
 
@@ -89,15 +88,16 @@ class Scene:
 
 @asynccontextmanager
 async def on_stage(folder: Path, *events: int) -> AsyncIterator[Scene]:
-    """The client is connected, and says these events and every message."""
+    """The client has just been paired, and says these events and every message."""
     async with open_server(folder) as server:
         scene = Scene(server, folder)
         server.greets = True
-        await seed(server, scene.state_dir, {scene.company: scene.owner})
         wanted = {MESSAGE, CONNECTED, *events}
         async with bare_client(
             scene.state_dir, scene.company, *wanted, environment=server.environment
         ) as scene.client:
+            code = await scene.client.hosted.until(event="code")
+            await server.scan(scene.owner, code["code"])
             await scene.client.event(CONNECTED)
             yield scene
             assert not server.unanswered, "the client asks what the server does not know"
