@@ -1,9 +1,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 
+from bot.whatsapp.connector import NeonizeConnector
 from bot.whatsapp.reach import backoff, unreachable
 
 
@@ -72,3 +74,32 @@ def test_waiting_doubles_to_five_minutes_and_is_never_in_step(
 
     assert all(least <= wait <= most for wait in waits)
     assert len(waits) > 40
+
+
+async def test_companies_that_start_together_share_a_probe_and_go_one_after_the_other() -> None:
+    loop = asyncio.get_running_loop()
+    done: list[float] = []
+
+    async def start(connector: NeonizeConnector) -> None:
+        assert await connector.unreachable() is None
+        done.append(loop.time())
+
+    async with proxy(b"HTTP/1.1 200 OK\r\n\r\n") as (url, heard):
+        connector = NeonizeConnector("LYROX", {"HTTPS_PROXY": url})
+        await asyncio.gather(*(start(connector) for _ in range(20)))
+        connector.close()
+
+    gaps = [after - before for before, after in pairwise(done)]
+    assert len(heard) == 1
+    assert max(gaps) - min(gaps) > 0.005  # Never in step.
+    assert 0.05 < done[-1] - done[0] < 5
+
+
+async def test_a_way_that_was_closed_is_looked_for_again_at_each_start() -> None:
+    async with proxy(b"HTTP/1.1 403 Forbidden\r\n\r\n") as (url, heard):
+        connector = NeonizeConnector("LYROX", {"HTTPS_PROXY": url})
+        whys = [await connector.unreachable() for _ in range(3)]
+        connector.close()
+
+    assert all("403" in (why or "") for why in whys)
+    assert len(heard) == 3
