@@ -11,7 +11,7 @@ from uuid import UUID
 from bot.config import Settings
 from bot.config import Stores as StoreSettings
 from bot.redis_store import RedisStore
-from bot.whatsapp.states import Reason, State
+from bot.whatsapp.states import Phase, Reason, State
 from models.conversations import Conversations
 from models.errors import LyroxError
 from models.ledger import Desk
@@ -106,9 +106,9 @@ class StatusPage:
 
     def line(self) -> str:
         """One line for ``systemctl status``."""
-        reasons = [state.reason for state in self._states().values()]
-        connected = reasons.count(Reason.ONLINE)
-        return f"{connected} of {len(reasons)} companies connected; language model: {self._model}"
+        phases = [state.phase for state in self._states().values()]
+        connected = phases.count(Phase.CONNECTED)
+        return f"{connected} of {len(phases)} companies connected; language model: {self._model}"
 
     async def welcome(self, listen: str) -> list[str]:
         """What a person at the terminal needs after the start."""
@@ -141,6 +141,7 @@ class StatusPage:
             "state": state.phase.value,
             "reason": state.reason.value,
             "sentence": state.sentence("en") if row["active"] else INACTIVE,
+            "phone_seen": row["phone_seen"] or "unknown",
         }
 
 

@@ -689,7 +689,8 @@ BEGIN
   RETURN jsonb_build_object(
     'companies', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'slug', c.slug,
         'name', c.name, 'active', c.active AND u.status = 'active', 'paused', c.paused,
-        'host', h.id, 'shard', h.shard, 'reason', c.whatsapp_session_data ->> 'reason')
+        'host', h.id, 'shard', h.shard, 'reason', c.whatsapp_session_data ->> 'reason',
+        'phone_seen', c.whatsapp_session_data ->> 'phone_seen_at')
         ORDER BY c.slug), '[]'::jsonb) FROM companies c JOIN users u ON u.id = c.owner_id
         LEFT JOIN session_leases l ON l.company_id = c.id LEFT JOIN hosts h ON h.id = l.host_id),
     'pending', (SELECT count(*) FROM inbox WHERE state = 'pending'),

@@ -1,0 +1,72 @@
+"""What the status page says of the sessions: of this process, and of what was recorded."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from uuid import UUID
+
+import pytest
+
+from bot.config import Settings
+from bot.status import StatusPage
+from bot.whatsapp.files import Pairing
+from bot.whatsapp.states import Reason, State
+from models.database import connect
+from models.ledger import Desk
+from tests.builders import make_company
+
+AT = datetime(2026, 11, 12, 9, tzinfo=UTC)
+JID = "5215512345678:1@s.whatsapp.net"
+
+
+async def answers(*_: object) -> None:
+    """A store that is there."""
+
+
+def page(desk: Desk, states: dict[UUID, State]) -> StatusPage:
+    return StatusPage(
+        Settings(),
+        shard=0,
+        desk=desk,
+        redis=SimpleNamespace(ping=answers),  # type: ignore[arg-type] # All that is asked of it.
+        conversations=SimpleNamespace(last=answers),  # type: ignore[arg-type] # As above.
+        states=lambda: states,
+        model="offline",
+    )
+
+
+@pytest.mark.parametrize(
+    ("pairing", "seen"),
+    [
+        (Pairing(JID, "1@lid", "android", AT, AT), AT.isoformat()),
+        (Pairing(JID, "1@lid", "android", AT), "unknown"),
+        (None, "unknown"),
+    ],
+)
+async def test_the_phones_last_sign_is_shown_or_said_to_be_unknown(
+    database: str, pairing: Pairing | None, seen: str
+) -> None:
+    company = await make_company(database)
+    async with connect(database, connections=2) as opened:
+        desk = Desk(opened.call, opened.rows)
+        data = {"reason": "online", **(pairing.as_json() if pairing else {})}
+        await desk.record_session(company, company, connected=True, phone=None, data=data)
+
+        status = await page(desk, {company: State(Reason.ONLINE)}).status()
+
+    assert [one["phone_seen"] for one in status["companies"]] == [seen]
+
+
+async def test_a_sleeping_phone_is_a_sentence_and_the_company_still_counts_as_connected(
+    database: str,
+) -> None:
+    company = await make_company(database)
+    state = State(Reason.PHONE_ASLEEP, detail="2026-11-12")
+    async with connect(database, connections=2) as opened:
+        shown = page(Desk(opened.call, opened.rows), {company: state})
+
+        status = await shown.status()
+
+    (one,) = status["companies"]
+    assert (one["state"], one["reason"]) == ("connected", "phone_asleep")
+    assert "no sign of life for 10 days (2026-11-12)" in one["sentence"]
+    assert shown.line().startswith("1 of 1 companies connected")
