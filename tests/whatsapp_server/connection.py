@@ -15,9 +15,10 @@ from tests.whatsapp_server import history
 from tests.whatsapp_server.answers import answer
 from tests.whatsapp_server.devices import Device, Scan
 from tests.whatsapp_server.faults import Faults
-from tests.whatsapp_server.nodes import SERVER, Jid, Node, Value, decode, encode
+from tests.whatsapp_server.nodes import SERVER, Node, Value, decode, encode
 from tests.whatsapp_server.noise import PROLOGUE, Ciphers, Handshake
 from tests.whatsapp_server.people import Owner
+from tests.whatsapp_server.routing import route
 
 if TYPE_CHECKING:
     from tests.whatsapp_server.server import WhatsAppServer
@@ -85,11 +86,12 @@ class Connection:
         """Say a last word, let it be handled, and hang up."""
         for stanza in stanzas:
             await self.send(stanza)
-        await asyncio.sleep(self._faults.linger)
+        await asyncio.sleep(self.faults.linger)
         await self._socket.close()
 
     @property
-    def _faults(self) -> Faults:
+    def faults(self) -> Faults:
+        """What is to go wrong with this account."""
         return self.owner.faults if self.owner is not None else Faults()
 
     async def _frames(self) -> AsyncIterator[bytes]:
@@ -175,7 +177,7 @@ class Connection:
             self.server.seen.append(node)
         if self.deaf:
             return
-        if (delay := self._faults.delay) > 0:
+        if (delay := self.faults.delay) > 0:
             await asyncio.sleep(delay)
         waiting = self._waiting.get(node.get("id"))
         if node.tag == "iq" and waiting is not None and not waiting.done():
@@ -183,8 +185,8 @@ class Connection:
         elif node.tag == "iq":
             await self._answer(node)
         elif node.tag == "message":
-            await self._route(node)
-        elif node.tag in ("receipt", "ack") and self.owner and not self._faults.loses_receipts:
+            await route(self, node)
+        elif node.tag in ("receipt", "ack") and self.owner and not self.faults.loses_receipts:
             self.owner.unreceipted.pop(node.get("id"), None)
 
     async def _answer(self, node: Node) -> None:
@@ -211,7 +213,7 @@ class Connection:
         count = str(len(queue))
         preview = {"count": count, "message": count, "notification": "0", "receipt": "0"}
         await self.send(Node("ib", {"from": SERVER}, [Node("offline_preview", preview)]))
-        await asyncio.sleep(self._faults.backlog_delay)
+        await asyncio.sleep(self.faults.backlog_delay)
         for number, node in enumerate(queue):
             await self.send(Node(node.tag, {**node.attrs, "offline": str(number)}, node.content))
         await self.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": count})]))
@@ -229,22 +231,3 @@ class Connection:
         if self.owner is None:
             raise RuntimeError("this client is not logged in")
         return self.owner.devices[self.number]
-
-    async def _route(self, node: Node) -> None:
-        """Give each copy to whom it is for, then release the sender with an ack."""
-        if self.owner is None:
-            return
-        sender = self.owner.lid_jid(self.number)
-        for copy in node.child("participants").children:
-            to = copy.attrs["jid"]
-            if not isinstance(to, Jid):
-                continue
-            if (customer := self.server.customer(to)) is not None:
-                customer.receive(node, sender, copy.child("enc"))
-            elif self.server.remembers and to.user in (self.owner.number, self.owner.lid):
-                self.owner.receive(to.device, node, sender, copy.child("enc"))
-        if self._faults.withholds_acks:
-            return
-        now = str(int(time.time()))
-        attrs = {"class": "message", "id": node.get("id"), "from": node.attrs["to"], "t": now}
-        await self.send(Node("ack", attrs))

@@ -136,6 +136,7 @@ class Customer:
         self.party = Party(signed=KeyPair())
         self.inbox: asyncio.Queue[Received] = asyncio.Queue()
         self.unreadable: list[str] = []
+        self.misses = 0  # So many messages will be lost on the phone, and asked for again.
         self._protos = protos
         self.addressed_by = addressed_by
 
@@ -172,18 +173,22 @@ class Customer:
         number, client = owner.client
         return seal(self.party, str(owner.lid_jid(number)), client, message, says)
 
-    def receive(self, node: Node, sender: Jid, enc: Node) -> None:
-        """Read what an owner's device sent."""
+    def receive(self, node: Node, sender: Jid, enc: Node) -> bool:
+        """Read what an owner's device sent, or say that it could not be read."""
         try:
             plain = self.party.decrypt(str(sender), enc.get("type"), enc.data)
         except ValueError:
             self.unreadable.append(node.get("id"))
-            return
+            return False
+        if self.misses > 0:
+            self.misses -= 1
+            return False
         message = self._protos.e2e.Message.FromString(plain)
         text = message.conversation or message.extendedTextMessage.text
         chat = node.attrs["to"]
         if isinstance(chat, Jid):
             self.inbox.put_nowait(Received(node.get("id"), text, message, chat, sender))
+        return True
 
     def addresses(self) -> dict[str, Value]:
         """From whom a stanza is, by the number or by the hidden address."""

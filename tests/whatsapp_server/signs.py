@@ -22,6 +22,14 @@ def receipt(customer: Customer, *wa_ids: str, kind: str = DELIVERED) -> Node:
     return Node("receipt", attrs, _list(others))
 
 
+def retry(customer: Customer, wa_id: str) -> Node:
+    """The customer's phone could not read a message and asks for it again."""
+    attrs = {**customer.addresses(), "id": wa_id, "type": "retry", "t": _now()}
+    again = Node("retry", {"count": "1", "id": wa_id, "t": _now(), "v": "1"})
+    number = customer.party.registration_id.to_bytes(4, "big")
+    return Node("receipt", attrs, [again, Node("registration", content=number)])
+
+
 def read_on_phone(owner: Owner, customer: Customer, *wa_ids: str) -> Node:
     """The owner has opened the chat on the phone, which the other devices are told."""
     first, *others = wa_ids

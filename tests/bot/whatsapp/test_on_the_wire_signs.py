@@ -1,5 +1,6 @@
 """Receipts, typing and calls through the real client, both ways."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -102,3 +103,17 @@ async def test_a_call_is_offered_and_terminated_with_the_same_id(scene: Scene) -
     assert offer.basicCallMeta.callCreatorAlt.User == PHONE
     assert end.reason == "timeout"
     await scene.eventually(lambda: "CALL1-offer" not in scene.owner.unreceipted)
+
+
+async def test_what_a_customers_phone_could_not_read_is_sent_again_with_the_same_id(
+    scene: Scene,
+) -> None:
+    await scene.write(contents.text("hola"), "3AD1")
+    await scene.raw("3AD1")
+    scene.ana.misses = 1
+    wa_id = await scene.client.send(CHAT, scene.message(contents.text("98 dólares")))
+    received = await asyncio.wait_for(scene.ana.inbox.get(), 10)
+
+    assert (received.id, received.text) == (wa_id, "98 dólares")
+    assert scene.ana.misses == 0
+    assert scene.ana.unreadable == []
