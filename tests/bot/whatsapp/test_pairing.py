@@ -120,6 +120,7 @@ async def test_an_abandoned_pairing_leaves_no_process_and_the_next_one_can_begin
 async def test_a_scan_pairs_and_leaves_a_note_of_whose_number_it_is(
     server: WhatsAppServer, settings: Settings, company: UUID
 ) -> None:
+    server.greets = True
     owner = server.owner("5215512345678", "111222333444555")
     seen = []
     async for event in pair(company, settings, environ=os.environ | server.environment):
@@ -134,6 +135,9 @@ async def test_a_scan_pairs_and_leaves_a_note_of_whose_number_it_is(
     assert (note.phone, note.platform) == ("+5215512345678", "android")
     assert files.session.stat().st_mode & 0o077 == 0
     assert children(company) == []
+    asked = [node.child("sync", "collection").get("name") for node in server.seen]
+    assert "critical_block" in asked, "the client left before the phone had handed over its keys"
+    assert server.unanswered == {}
 
 
 @pytest.mark.whatsapp
