@@ -67,7 +67,8 @@ class SessionBooks:
         line = json.dumps({"ask": question, "file": str(session), "value": value})
         async with self._turn:
             try:
-                answer = await asyncio.wait_for(self._exchange(line), self._limit)
+                async with asyncio.timeout(self._limit):  # wait_for could swallow a cancel.
+                    answer = await self._exchange(line)
             except (OSError, ValueError, TimeoutError, asyncio.CancelledError) as error:
                 self._forget()
                 if isinstance(error, asyncio.CancelledError):

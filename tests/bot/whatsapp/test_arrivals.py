@@ -221,3 +221,24 @@ async def test_leaving_does_not_wait_for_ever_for_a_store(
 
     async with asyncio.timeout(2):
         await arrivals.emptied(0.05)
+
+
+@pytest.mark.parametrize("ticks", range(8))
+async def test_a_cancel_while_intake_takes_the_last_message_is_never_lost(
+    make: Make, make_event: MakeEvent, ticks: int
+) -> None:
+    intake = Intake()
+    intake.open.clear()
+    arrivals = make(intake.accept)
+    arrivals.keep(make_event("hola"))
+    await asyncio.sleep(0.02)
+    waiting = asyncio.ensure_future(arrivals.emptied(5))
+    await asyncio.sleep(0.02)
+
+    intake.open.set()
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    accepted = waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+
+    assert waiting.cancelled() is accepted
