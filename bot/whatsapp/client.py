@@ -31,6 +31,7 @@ _LOGOUT_LIMIT = 80.0
 # call has returned a send may still leave, so it must not be judged earlier.
 _SEND_LIMIT = 240.0
 _REGISTER_LIMIT = 5.0
+_BROWSER, _CHROME = "Chrome (Linux)", 1
 _NEVER_LEFT = ("websocket not connected", "client is nil")
 _REFUSED = ("server returned error 463", "server returned error 479", "no LID found for")
 
@@ -108,6 +109,24 @@ class Client:
         )
         if error:
             raise NotSent(error.decode(errors="replace"))
+
+    async def pairing_letters(self, phone: str) -> str:
+        """Eight letters, ``ABCD-EFGH``, to be typed on the phone with these digits.
+
+        Only while a code to scan is shown. Raises NotSent with WhatsApp's refusal.
+        """
+        asked = self._library.protos.events.PairPhoneParams(
+            phone=phone,
+            clientDisplayName=_BROWSER,  # WhatsApp takes only a browser's name, and its system.
+            clientType=_CHROME,
+            showPushNotification=True,
+        ).SerializeToString()
+        code = self._library.code
+        raw = await self._gate.call(lambda: code.PairPhone(self._uuid, asked, len(asked)))
+        answer = self._library.protos.events.PairPhoneReturnFunction.FromString(raw)
+        if answer.Error:
+            raise NotSent(answer.Error)
+        return str(answer.Code)
 
     async def log_out(self) -> None:
         """Unlink this device from the phone, which also deletes it here. Raises NotSent."""

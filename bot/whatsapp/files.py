@@ -72,6 +72,11 @@ class CompanyFiles:
         return self._sessions / f"{self.company_id}.phone"
 
     @property
+    def pairing(self) -> Path:
+        """The socket of a pairing that runs."""
+        return self._sessions / f"{self.company_id}.pairing"
+
+    @property
     def links(self) -> Path:
         """Since when links to the pairing page count."""
         return self._sessions / f"{self.company_id}.links"
@@ -167,6 +172,11 @@ class CompanyFiles:
             return Pairing(words["jid"], words["lid"], words["platform"], at, self._seen_after(at))
         except (ValueError, KeyError):
             return None
+
+    def is_confirmed(self, jid: str) -> bool:
+        """Whether this device is what was paired last, or the first one."""
+        note = self.read_note()
+        return note is None or note.phone == phone_of(jid)
 
     def _seen_after(self, paired_at: datetime) -> datetime | None:
         """What an earlier pairing's phone did says nothing of this one's."""

@@ -1,212 +1,233 @@
 """One pairing in a process of its own: ``python -m bot.whatsapp.pairing_child STATE COMPANY NAME``.
 
-Prints one JSON line an event and always ends hard: an abandoned pairing leaves a thread in the
-client that nothing can end. Ends at once when its input closes, so it never outlives its parent.
+Says each event as a JSON line, takes wishes as JSON lines, and always ends hard: an abandoned
+pairing leaves a thread in the client that nothing can end. Ends at once when its input closes, so
+it never outlives its parent.
+
+Wishes: ``{"do": "letters", "phone": digits}`` asks for eight letters to be typed on that phone.
+Once a phone is there, ``{"do": "keep"}`` makes it the company's, and ``{"do": "refuse", "reason":
+word}`` unlinks it. Until then its note does not name it, and nobody hosts the session.
 """
 
 import asyncio
-import json
+import contextlib
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
 from bot.whatsapp import library, reach, session_file
-from bot.whatsapp.callbacks import CONNECTED, PAIR_STATUS, SUBSCRIBED
+from bot.whatsapp.callbacks import PAIR_STATUS, SUBSCRIBED
 from bot.whatsapp.client import Client
-from bot.whatsapp.files import CompanyFiles, Pairing
+from bot.whatsapp.files import CompanyFiles, Pairing, phone_of
 from bot.whatsapp.gate import Gate
 from bot.whatsapp.locks import holding
+from bot.whatsapp.pairing_audience import Audience
+from bot.whatsapp.pairing_watch import LIFE, PairingFailed, Post, Watch
 from bot.whatsapp.settlement import SessionBooks
 from bot.whatsapp.states import Reason
+from bot.wire import NotSent
 from models.errors import RetryLater
 
 _CODE_LIMIT = 30.0
-_LIMIT = 200.0
 _CONNECT_LIMIT = 30.0
+_DECIDE_LIMIT = 150.0
 _STAY = 3.0
-_FIRST_CODE, _NEXT_CODE = 60.0, 20.0
-_SUCCESS = "success"
-# The client's words for the end of a pairing.
-STATUS = {
-    "timeout": "expired",
-    "error": "refused",
-    "passkey-request": Reason.PASSKEY.value,
-    "err-client-outdated": Reason.OUTDATED.value,
-    "err-unexpected-state": Reason.FAULT.value,
-    "err-scanned-without-multidevice": "refused",
-}
+_ENOUGH = 100.0
+"""Seconds that somebody needs to type eight letters on a phone."""
 
 
-class PairingFailed(Exception):
-    """The word for the parent, and what was seen."""
+class Child:
+    """One company's pairing, from the first code to the note of whose number it is."""
 
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.detail = detail
-
-
-class Watch:
-    """Turns what the client says on its threads into futures, and codes into lines."""
-
-    def __init__(self, protos: library.Protos) -> None:
-        self._protos = protos
+    def __init__(self, files: CompanyFiles, device_name: str, audience: Audience) -> None:
+        self._files = files
+        self._device_name = device_name
+        self._audience = audience
         self._loop = asyncio.get_running_loop()
-        self._codes = 0
-        self.shown: asyncio.Future[None] = self._loop.create_future()
-        self.scanned: asyncio.Future[None] = self._loop.create_future()
-        self.connected: asyncio.Future[None] = self._loop.create_future()
+        self._decision: asyncio.Future[str] = self._loop.create_future()
+        self._post = Post()
+        self._opened: asyncio.Future[tuple[Client, Watch]] = self._loop.create_future()
+        self._letters: set[asyncio.Task[None]] = set()
+        self.too_late = asyncio.Event()
+        self._until_the_end = contextlib.ExitStack()  # The lock ends with the process.
 
-    def on_code(self, code: str) -> None:
-        """A code to scan; the first one lives longer."""
-        self._codes += 1
-        life = _FIRST_CODE if self._codes == 1 else _NEXT_CODE
-        say(event="qr", code=code, expires_in=life)
-        self._loop.call_soon_threadsafe(_settle, self.shown)
-
-    def on_login(self, status: str) -> None:
-        """The end of the scanning."""
-        if status != _SUCCESS:
-            self._fail(PairingFailed(STATUS.get(status, "refused"), status))
-
-    def on_event(self, code: int, raw: bytes) -> None:
-        """Only two matter here: paired, and connected."""
-        if code == PAIR_STATUS:
-            self._paired(raw)
-        elif code == CONNECTED:
-            self._loop.call_soon_threadsafe(_settle, self.connected)
-
-    def on_end(self, error: str) -> None:
-        """The client gave up before any scan."""
-        reason = Reason.UNREACHABLE if "dial" in error else Reason.FAULT
-        self._fail(PairingFailed(reason.value, error))
-
-    def _paired(self, raw: bytes) -> None:
-        event = self._protos.events.PairStatus.FromString(raw)
-        if event.Status != self._protos.events.PairStatus.SUCCESS:
-            self._fail(PairingFailed("refused", event.Error))
+    async def run(self) -> None:
+        """Say ``paired``. Raises PairingFailed."""
+        known = session_file.device(self._files.session)
+        if known is not None and self._files.is_confirmed(known["jid"]):
+            phone = phone_of(known["jid"])
+            self._audience.say(event="paired", jid=known["jid"], phone=phone, already=True)
             return
-        self._loop.call_soon_threadsafe(_settle, self.scanned)
+        lock = holding(self._files.lock, "pairing", patience=0.2)
+        if not self._until_the_end.enter_context(lock):
+            raise PairingFailed("busy")
+        async with self._audience.open(self._files.pairing):
+            await (self._pair() if known is None else self._ask_again(known["jid"]))
 
-    def _fail(self, error: PairingFailed) -> None:
-        def fail() -> None:
-            _settle(self.shown)
-            if not self.scanned.done():
-                self.scanned.set_exception(error)
+    async def obey(self) -> None:
+        """Take wishes until cancelled; ``too_late`` is set where one wants a new pairing."""
+        while True:
+            wish = await self._audience.wishes.get()
+            if wish.get("do") == "letters":
+                task = asyncio.ensure_future(self._say_letters(str(wish.get("phone"))))
+                self._letters.add(task)
+                task.add_done_callback(self._letters.discard)
+            elif wish.get("do") in {"keep", "refuse"} and not self._decision.done():
+                self._decision.set_result(str(wish.get("reason", "")))
 
-        self._loop.call_soon_threadsafe(fail)
+    async def _pair(self) -> None:
+        self._files.forget_boot()
+        if (why := await reach.unreachable()) is not None:
+            raise PairingFailed(Reason.UNREACHABLE.value, why)
+        client, watch = self._open()
+        await client.start()
+        phone = await self._scanned(watch)
+        paired_at = datetime.now(UTC)
+        staying = asyncio.ensure_future(self._stay(watch))
+        reason = await self._decided(phone)
+        if not reason:
+            self._post.keep(self._files.journal)
+        await staying
+        if reason:
+            await self._unlink(client, reason)
+        await client.stop()
+        await self._note(paired_at)
 
+    async def _ask_again(self, jid: str) -> None:
+        """An earlier pairing linked a phone, and nobody has said whether it is the right one."""
+        reason = await self._decided(phone_of(jid))
+        if reason:
+            client, watch = self._open()
+            await client.start()
+            await self._stay(watch, 0.0)
+            await self._unlink(client, reason)
+        await self._note(datetime.now(UTC))
 
-def say(**words: object) -> None:
-    """One line for the parent."""
-    sys.stdout.write(json.dumps(words) + "\n")
-    sys.stdout.flush()
+    def _open(self) -> tuple[Client, Watch]:
+        loaded = library.load()
+
+        def say_code(code: str, life: float) -> None:
+            self._audience.say(event="qr", code=code, expires_in=life)
+
+        watch = Watch(loaded.protos, say_code, self._post)
+        client = Client(
+            loaded,
+            Gate(workers=4),
+            company_id=self._files.company_id,
+            session=self._files.session,
+            device_name=self._device_name,
+            observer=watch,
+            subscribed=(PAIR_STATUS, *SUBSCRIBED),
+        )
+        self._opened.set_result((client, watch))
+        return client, watch
+
+    async def _scanned(self, watch: Watch) -> str:
+        """Wait for the phone; its number. Raises PairingFailed."""
+        try:
+            async with asyncio.timeout(_CODE_LIMIT):
+                await asyncio.shield(watch.shown)
+        except TimeoutError:
+            raise PairingFailed(Reason.UNREACHABLE.value, "WhatsApp sent no code") from None
+        try:
+            async with asyncio.timeout(LIFE + _CONNECT_LIMIT):
+                return await watch.scanned
+        except TimeoutError:
+            raise PairingFailed("expired") from None
+
+    async def _decided(self, phone: str) -> str:
+        """Whether this phone is the company's: "" to keep it, else why not."""
+        former = self._files.read_note()
+        self._audience.say(event="linked", phone=phone, former=former.phone if former else "")
+        try:
+            async with asyncio.timeout(_DECIDE_LIMIT):
+                return await self._decision
+        except TimeoutError:
+            return "another_number"
+
+    async def _stay(self, watch: Watch, seconds: float = _STAY) -> None:
+        """The phone hands over keys right after the pairing; leaving at once would miss them."""
+        try:
+            async with asyncio.timeout(_CONNECT_LIMIT):
+                await watch.connected
+            await asyncio.sleep(seconds)
+        except TimeoutError:
+            return  # The device is paired all the same; whoever hosts it connects again.
+
+    async def _unlink(self, client: Client, reason: str) -> None:
+        detail = ""
+        try:
+            await client.log_out()
+        except NotSent as error:
+            detail = str(error)
+        await client.stop()
+        raise PairingFailed(reason, detail)
+
+    async def _note(self, paired_at: datetime) -> None:
+        """What was paired is read by a process that has no client in it."""
+        books = SessionBooks()
+        device = await books.device(self._files.session)
+        await books.close()
+        if device is None:
+            raise PairingFailed("refused", "the session file holds no device")
+        pairing = Pairing(device["jid"], device["lid"], device["platform"], paired_at)
+        self._files.write_note(pairing)
+        self._audience.say(event="paired", jid=pairing.jid, phone=pairing.phone)
+
+    async def _say_letters(self, phone: str) -> None:
+        """Eight letters for *phone*, or why there are none."""
+        client, watch = await asyncio.shield(self._opened)
+        with contextlib.suppress(PairingFailed):  # `_scanned` tells it.
+            shown_at = await asyncio.shield(watch.shown)
+            left = LIFE - (self._loop.time() - shown_at)
+            if left < _ENOUGH:
+                self.too_late.set()
+                return
+            try:
+                letters = await client.pairing_letters(phone)
+            except NotSent as error:
+                self._audience.say(event="letters_refused", phone=phone, detail=str(error))
+                return
+            self._audience.say(event="letters", code=letters, phone=phone, expires_in=left)
 
 
 async def pair(files: CompanyFiles, device_name: str) -> None:
-    """Say ``paired`` or raise PairingFailed."""
-    if (known := session_file.device(files.session)) is not None:
-        say(event="paired", jid=known["jid"], phone=_phone(known["jid"]), already=True)
-        return
-    with holding(files.lock, "pairing", patience=0.2) as ours:
-        if not ours:
-            raise PairingFailed("busy")
-        files.forget_boot()
-        if (why := await reach.unreachable()) is not None:
-            raise PairingFailed(Reason.UNREACHABLE.value, why)
-        await _pair_with(library.load(), files, device_name)
-
-
-async def _pair_with(loaded: library.Library, files: CompanyFiles, device_name: str) -> None:
-    watch = Watch(loaded.protos)
-    client = Client(
-        loaded,
-        Gate(workers=4),
-        company_id=files.company_id,
-        session=files.session,
-        device_name=device_name,
-        observer=watch,
-        subscribed=(PAIR_STATUS, *SUBSCRIBED),
+    """Pair, and say how it went."""
+    audience = Audience()
+    audience.hear_parent()
+    child = Child(files, device_name, audience)
+    running, *others = map(
+        asyncio.ensure_future, (child.run(), child.obey(), child.too_late.wait())
     )
-    await client.start()
-    await _scanned(watch)
-    paired_at = datetime.now(UTC)
-    await _stay(watch)
-    await client.stop()
-    await _note(files, paired_at)
-
-
-async def _scanned(watch: Watch) -> None:
-    """Raises PairingFailed: no code came, nobody scanned it, or it was refused."""
+    await asyncio.wait({running, *others}, return_when=asyncio.FIRST_COMPLETED)
     try:
-        async with asyncio.timeout(_CODE_LIMIT):
-            await watch.shown
-    except TimeoutError:
-        raise PairingFailed(Reason.UNREACHABLE.value, "WhatsApp sent no code") from None
-    try:
-        async with asyncio.timeout(_LIMIT):
-            await watch.scanned
-    except TimeoutError:
-        raise PairingFailed("expired") from None
-
-
-async def _stay(watch: Watch) -> None:
-    """The phone hands over keys right after the pairing; leaving at once would miss them."""
-    try:
-        async with asyncio.timeout(_CONNECT_LIMIT):
-            await watch.connected
-        await asyncio.sleep(_STAY)
-    except TimeoutError:
-        return  # The device is paired all the same; whoever hosts it connects again.
-
-
-async def _note(files: CompanyFiles, paired_at: datetime) -> None:
-    """What was paired is read by a process that has no client in it."""
-    books = SessionBooks()
-    device = await books.device(files.session)
-    await books.close()
-    if device is None:
-        raise PairingFailed("refused", "the session file holds no device")
-    pairing = Pairing(device["jid"], device["lid"], device["platform"], paired_at)
-    files.write_note(pairing)
-    say(event="paired", jid=pairing.jid, phone=pairing.phone)
-
-
-def _phone(jid: str) -> str:
-    return Pairing(jid, "", "", datetime.now(UTC)).phone
-
-
-def _settle(future: "asyncio.Future[None]") -> None:
-    if not future.done():
-        future.set_result(None)
-
-
-def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
-    os._exit(1)
+        if not running.done():
+            running.cancel()  # Nobody can join any more.
+            await asyncio.wait({running})
+            audience.say(event="again")
+        else:
+            running.result()
+    except PairingFailed as error:
+        audience.say(event="failed", reason=error.reason, detail=error.detail)
+    except RetryLater as error:
+        audience.say(event="failed", reason=Reason.FAULT.value, detail=str(error))
+    except library.LibraryMissing as error:
+        audience.say(event="failed", reason=Reason.LIBRARY_MISSING.value, detail=str(error))
+    await audience.said()
 
 
 def main(argv: list[str], leave: Callable[[int], None] = os._exit) -> None:
     """Pair, say how it went, and end hard."""
     os.umask(0o077)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent decides; its pipe tells us.
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     state_dir, company_id, device_name = argv
     files = CompanyFiles(Path(state_dir), UUID(company_id))
     files.prepare()
-    try:
-        asyncio.run(pair(files, device_name))
-    except PairingFailed as error:
-        say(event="failed", reason=error.reason, detail=error.detail)
-    except RetryLater as error:
-        say(event="failed", reason=Reason.FAULT.value, detail=str(error))
-    except library.LibraryMissing as error:
-        say(event="failed", reason=Reason.LIBRARY_MISSING.value, detail=str(error))
+    asyncio.run(pair(files, device_name))
     leave(0)
 
 

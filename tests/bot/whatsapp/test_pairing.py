@@ -130,7 +130,7 @@ async def test_a_scan_pairs_and_leaves_a_note_of_whose_number_it_is(
     files = files_of(settings, company)
     note = files.read_note()
 
-    assert seen == ["qr", "paired"]
+    assert seen == ["qr", "linked", "paired"]
     assert note is not None
     assert (note.phone, note.platform) == ("+5215512345678", "android")
     assert files.session.stat().st_mode & 0o077 == 0

@@ -4,7 +4,7 @@ import pytest
 
 from bot.whatsapp.library import Protos
 from bot.whatsapp.pairing import failure_sentence
-from bot.whatsapp.pairing_child import STATUS
+from bot.whatsapp.pairing_watch import STATUS
 from bot.whatsapp.states import MEANINGS, Phase, Reason, State
 from bot.whatsapp.transitions import TABLE, Seen, Transitions, after_end, ends_connection
 
