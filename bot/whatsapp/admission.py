@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from bot.whatsapp.files import CompanyFiles, Pairing
+from bot.whatsapp.files import CompanyFiles, Pairing, phone_of
 from bot.whatsapp.locks import holder
 from bot.whatsapp.recording import StateRecorder
 from bot.whatsapp.settlement import SessionBooks, SessionDamaged
@@ -49,16 +49,17 @@ class Admission:
         return not (resting and self._resting[files.company_id] == files.read_note())
 
     async def device(self, files: CompanyFiles) -> Device | None:
-        """The paired device; asked again only when the file has changed.
+        """The paired device, unless nobody has said yet that it is the right one.
 
-        Raises SessionDamaged, or RetryLater while the file cannot be read.
+        The file is asked again only when it has changed. Raises SessionDamaged, or RetryLater while
+        it cannot be read.
         """
         trace = files.trace()
         known, device = self._seen.get(files.company_id, ((), None))
         if trace != known:
             device = await self._books.device(files.session)
             self._seen[files.company_id] = (trace, device)
-        return device
+        return None if _is_strange(files, device) else device
 
     def rest(self, files: CompanyFiles) -> None:
         """Start nothing there before the phone has been paired again."""
@@ -78,13 +79,18 @@ class Admission:
 
     def say_held(self, files: CompanyFiles) -> None:
         """Somebody else has the company's lock, although no other host has its lease."""
-        self._say(files, State(Reason.FILE_HELD, detail=holder(files.lock)))
+        who = holder(files.lock)
+        pairing = who.startswith("pairing")
+        self._say(files, State(Reason.PAIRING) if pairing else State(Reason.FILE_HELD, detail=who))
 
     def _say_unpaired(self, files: CompanyFiles) -> None:
         """What a session said when it ended is better than what an empty file says."""
         known = self._recorder.known().get(files.company_id)
+        _, device = self._seen.get(files.company_id, ((), None))
         if holder(files.lock).startswith("pairing"):
             self._say(files, State(Reason.PAIRING))
+        elif device is not None and _is_strange(files, device):
+            self._say(files, State(Reason.NUMBER_CHANGED, detail=phone_of(device["jid"])))
         elif known is None or not _needs_a_phone(known):
             self._say(files, files.read_end() or State(Reason.NEVER_PAIRED))
 
@@ -92,5 +98,10 @@ class Admission:
         self._recorder.say(files.company_id, state)
 
 
+def _is_strange(files: CompanyFiles, device: Device | None) -> bool:
+    return device is not None and not files.is_confirmed(device["jid"])
+
+
 def _needs_a_phone(state: State) -> bool:
-    return state.meaning.way_out is WayOut.OWNER_PAIRS and state.reason is not Reason.PAIRING
+    passing = state.reason in (Reason.PAIRING, Reason.NUMBER_CHANGED)
+    return state.meaning.way_out is WayOut.OWNER_PAIRS and not passing

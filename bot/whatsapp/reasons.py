@@ -32,6 +32,7 @@ class Reason(StrEnum):
     OUTDATED = "client_outdated"
     PASSKEY = "passkey_asked"
     NUMBER_IN_USE = "number_in_use"
+    NUMBER_CHANGED = "number_changed"
     DAMAGED = "session_file_damaged"
     FILE_HELD = "session_file_held"
     FAULT = "fault"
@@ -65,8 +66,7 @@ class Meaning:
 _OFF = Phase.DISCONNECTED
 _PAIR_ES = "Vuelve a vincular el teléfono con `lyrox pair`."
 _PAIR_EN = "Pair the phone again with `lyrox pair`."
-_WAIT_ES = "No tienes que hacer nada."
-_WAIT_EN = "Nothing to do."
+_WAIT_ES, _WAIT_EN = "No tienes que hacer nada.", "Nothing to do."
 
 MEANINGS = MappingProxyType(
     {
@@ -197,6 +197,14 @@ MEANINGS = MappingProxyType(
             "Another company of this installation already uses this WhatsApp number.",
             "Vincula otro número con `lyrox pair`, o desvincula antes la otra empresa.",
             "Pair another number with `lyrox pair`, or unlink the other company first.",
+        ),
+        Reason.NUMBER_CHANGED: Meaning(
+            _OFF,
+            WayOut.OWNER_PAIRS,
+            "El teléfono que se vinculó{detail} no es el número de antes, y nadie lo confirmó.",
+            "The phone that was paired{detail} is not the number of before; nobody confirmed it.",
+            "Confírmalo o desvincúlalo con `lyrox pair`.",
+            "Confirm it, or have it unlinked, with `lyrox pair`.",
         ),
         Reason.DAMAGED: Meaning(
             _OFF,
