@@ -176,6 +176,18 @@ async def test_a_dead_loop_is_started_again_and_counted_and_what_waited_is_answe
     assert await shop.metric('lyrox_session_restarts_total{reason="fault"}') >= 1
 
 
+async def test_a_server_that_answers_slowly_only_takes_longer(shop: Shop) -> None:
+    ana, logins = shop.customer(), shop.owner.logins
+    shop.owner.faults.delay = 0.3
+    shop.server.online[shop.owner.number].drop()
+    await shop.comes_back(logins)
+
+    await shop.deliver(shop.text(ana, "3AD008"))
+
+    await shop.says_once(ana)
+    assert shop.owner.logins == logins + 1
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(200)
 async def test_a_reply_whose_ack_never_came_is_settled_as_sent_and_not_said_again(
@@ -192,4 +204,5 @@ async def test_a_reply_whose_ack_never_came_is_settled_as_sent_and_not_said_agai
 
     await shop.says_once(eva)
     assert ana.inbox.empty()
+    assert await shop.metric('lyrox_outbox_settled_total{found="sent"}') == 1
     assert await shop.ledger(ana) == {"inbox": ["answered"], "outbox": ["sent"]}

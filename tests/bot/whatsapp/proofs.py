@@ -14,13 +14,18 @@ ROWS = {cause: row.reason for row in TABLE.values() for cause in row.causes}
 LONG_AGO = {
     "login failure 401 after 13 days without a connection": "2026-01-01T00:00:00+00:00",
 }
+IN_A_HURRY = ", in a hurry"
 Proofs = Mapping[str, asyncio.Task[None]]
 
 
 @asynccontextmanager
 async def proving(folder: Path, causes: Iterable[str]) -> AsyncIterator[Proofs]:
-    """A company for each cause, all in one process, and the proof of its row under way."""
-    driven = [cause for cause in causes if cause in DRIVES]
+    """A company for each cause, all in one process, and the proof of its row under way.
+
+    A server in a hurry hangs up with its last word, so that the client may take the two in any
+    order; what follows must be the same.
+    """
+    driven = [cause for cause in causes if cause.removesuffix(IN_A_HURRY) in DRIVES]
     async with street(folder, driven, last_connected=LONG_AGO) as houses:
         running = {cause: asyncio.ensure_future(prove(cause, houses[cause])) for cause in driven}
         yield running
@@ -29,11 +34,14 @@ async def proving(folder: Path, causes: Iterable[str]) -> AsyncIterator[Proofs]:
         await asyncio.gather(*running.values(), return_exceptions=True)
 
 
-async def prove(cause: str, house: House) -> None:
+async def prove(name: str, house: House) -> None:
     """What the row says comes to pass, and the company talks again in the end."""
+    cause = name.removesuffix(IN_A_HURRY)
     await house.reaches(Reason.ONLINE)
     await house.hears()
     house.begin()
+    if name.endswith(IN_A_HURRY):
+        house.owner.faults.linger = 0.0
     reason, logins = ROWS[cause], house.owner.logins
     await DRIVES[cause].act(house)
     if reason is None or reason is Reason.ONLINE:

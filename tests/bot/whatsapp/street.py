@@ -122,7 +122,7 @@ class House:
 
     async def pair(self) -> None:
         """The owner pairs the phone again, once the session that ended has let go of its files."""
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(100):
             while (end := await self._pair()) == "busy":  # noqa: ASYNC110  # Told by a process.
                 await asyncio.sleep(0.5)
         assert end == "paired"
