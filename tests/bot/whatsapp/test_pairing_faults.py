@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -17,7 +18,7 @@ from tests.whatsapp_server.server import WhatsAppServer
 
 pytestmark = pytest.mark.whatsapp
 
-Act = Callable[[Connection], Awaitable[None]]
+Act = Callable[[Connection], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
