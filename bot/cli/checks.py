@@ -90,7 +90,8 @@ async def neonize(settings: WhatsApp) -> str:
         stderr=PIPE,
     )
     try:
-        _, said = await asyncio.wait_for(child.communicate(), LIBRARY_SECONDS)
+        async with asyncio.timeout(LIBRARY_SECONDS):
+            _, said = await child.communicate()
     except TimeoutError:
         child.kill()
         await child.wait()

@@ -133,7 +133,8 @@ class Client:
         code = self._library.code
         call = self._gate.call(self._allowed(lambda: code.Logout(self._uuid)))
         try:
-            error = await asyncio.wait_for(call, _LOGOUT_LIMIT)
+            async with asyncio.timeout(_LOGOUT_LIMIT):
+                error = await call
         except TimeoutError:
             raise NotSent("WhatsApp did not answer in time") from None
         if error:
@@ -147,7 +148,8 @@ class Client:
         if not self._begun:
             return  # Cancelled while it waited for its turn to start.
         try:
-            await asyncio.wait_for(self._over.wait(), _END_LIMIT)
+            async with asyncio.timeout(_END_LIMIT):
+                await self._over.wait()
         except TimeoutError:
             log.warning("a WhatsApp thread did not end", extra={"company": self._uuid.decode()})
 

@@ -42,7 +42,8 @@ class Audience:
         """Returns when everybody has got what was said, or after a second."""
         drains = (writer.drain() for writer in self._joined)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*drains, return_exceptions=True), 1.0)
+            async with asyncio.timeout(1.0):
+                await asyncio.gather(*drains, return_exceptions=True)
 
     def hear_parent(self) -> None:
         """Take the parent's wishes; the process ends at once when the parent does."""

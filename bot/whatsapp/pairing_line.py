@@ -77,7 +77,8 @@ async def start(
 async def _end(process: Process) -> None:
     """It ends when its input does; one that does not is killed."""
     try:
-        await asyncio.wait_for(process.wait(), _END_LIMIT)
+        async with asyncio.timeout(_END_LIMIT):
+            await process.wait()
     except TimeoutError:
         process.kill()
         await process.wait()

@@ -78,7 +78,8 @@ class StateRecorder:
     async def finish(self, limit: float = 2.0) -> None:
         """Record what is left, if that goes quickly."""
         with contextlib.suppress(RetryLater, Unavailable, TimeoutError):
-            await asyncio.wait_for(self._record_all(), limit)
+            async with asyncio.timeout(limit):
+                await self._record_all()
 
     async def _record_all(self) -> None:
         while self._unrecorded:
