@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from bot.alert_settings import Alerts, Mail
 from bot.section import Section as _Section
 from bot.web_settings import Web
 from models.errors import StartupRefused
@@ -146,6 +147,8 @@ class Settings(_Section):
     conversation: Conversation = Conversation()
     limits: Limits = Limits()
     llm: Llm = Llm()
+    alerts: Alerts = Alerts()
+    mail: Mail = Mail()
     web: Web = Web()
 
 

@@ -3,6 +3,7 @@
 import re
 from decimal import Decimal, InvalidOperation
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from models.errors import BadInput
 
@@ -15,8 +16,10 @@ HIDDEN_PHONE = re.compile(r"\+?\d[\d ()-]{2,}[x*]{2,}", re.IGNORECASE)
 EXAMPLE_HOST = re.compile(r"(^|\.)example(\.(com|org|net))?$|^localhost$", re.IGNORECASE)
 EXAMPLE_PATH = re.compile(r"([a-z])\1{2,}", re.IGNORECASE)
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 HIGHEST_PRICE = Decimal("99999999.99")
+LONGEST_URL = 2000
 FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -95,3 +98,45 @@ def flag(field: str, value: str) -> bool:
         return FLAGS[value.strip().lower()]
     except KeyError:
         raise BadInput(f"{field}: {value!r} is neither true nor false") from None
+
+
+def email(field: str, value: str) -> str:
+    """An e-mail address, in lower case."""
+    address = line(field, value, longest=255).lower()
+    if not EMAIL.fullmatch(address):
+        raise BadInput(f"{field}: {address!r} is not an e-mail address")
+    return address
+
+
+def webhook(field: str, value: str) -> str:
+    """Where messages for a program are posted: http or https, without name, password, fragment."""
+    value = value.strip()
+    try:
+        url = urlsplit(value)
+        host, _ = url.hostname or "", url.port
+    except ValueError:
+        raise BadInput(f"{field}: {value!r} is not a URL") from None
+    if url.scheme not in {"http", "https"} or not host or re.search(r"[\s\x00-\x20\x7f]", value):
+        raise BadInput(f"{field}: {value!r} is not a URL such as https://crm.example.com/lyrox")
+    if "@" in url.netloc or url.fragment:
+        raise BadInput(f"{field}: must hold neither a user name nor a fragment (#…)")
+    if len(value) > LONGEST_URL:
+        raise BadInput(f"{field}: is {len(value)} characters long, at most {LONGEST_URL} fit")
+    return value
+
+
+def language(field: str, value: str) -> str:
+    """A language in which we speak to owners."""
+    if value.strip() not in {"es", "en"}:
+        raise BadInput(f"{field}: {value!r} is neither es nor en")
+    return value.strip()
+
+
+def time_zone(field: str, value: str) -> str:
+    """The name of a time zone, such as America/Caracas."""
+    try:
+        return ZoneInfo(value.strip()).key
+    except (ValueError, KeyError, OSError):
+        raise BadInput(
+            f"{field}: {value!r} is no time zone; write one such as America/Caracas"
+        ) from None

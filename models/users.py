@@ -1,16 +1,11 @@
 """Platform users: business owners and administrators."""
 
-import re
-
 from tortoise import fields
 from tortoise.fields import Now, SqlDefault
 
 from models import entries
-from models.errors import BadInput
 from models.passwords import hash_password, temporary_password
 from models.tenancy import Walled
-
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 class User(Walled):
@@ -39,9 +34,7 @@ async def find_or_add_user(email: str, name: str | None = None) -> tuple[User, s
 
     Only inside the system scope.
     """
-    email = entries.line("owner", email, longest=255).lower()
-    if not EMAIL.fullmatch(email):
-        raise BadInput(f"owner: {email!r} is not an e-mail address")
+    email = entries.email("owner", email)
     if user := await User.everywhere().get_or_none(email=email):
         return user, None
     password = temporary_password()

@@ -16,7 +16,10 @@ from bot.road import NOTES_DRAIN_SECONDS
 
 UNITS = Path(__file__).resolve().parents[2] / "systemd"
 SERVICE = UNITS / "lyrox-worker.service"
-SECRETS = ("postgres_url", "redis_url", "mongo_url", "openai_api_key")
+SECRETS = (
+    *("postgres_url", "redis_url", "mongo_url"),
+    *("openai_api_key", "webhook_secret", "smtp_password"),
+)
 EXPOSURE = 15
 """Of 100; 12 was reached, a unit without hardening has 92."""
 
