@@ -1,0 +1,116 @@
+"""An alert as its owner reads it; made at each try, so that a link in it is a fresh one."""
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from bot.alerts.kinds import TRAITS, Kind
+from bot.alerts.words import NAMELESS, PAIRING, STILL, TEST, WHY, WORDS
+from bot.config import Settings
+from bot.whatsapp.reasons import Reason
+from bot.whatsapp.states import State
+from models.alert_settings import Addressee
+from models.text import one_line
+
+BEGUN, AGAIN, ENDED = "alert.begun", "alert.repeated", "alert.ended"
+TEST_ALERT = "alert.test"
+
+LinkTo = Callable[[UUID], str | None]
+"""A link to a company's pairing page; None where there is no such page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """What an owner reads: a line for the subject, and the text."""
+
+    title: str
+    text: str
+    link: str | None = None
+
+
+def compose(
+    type_: str, payload: Mapping[str, Any], company: Addressee, settings: Settings, link: LinkTo
+) -> Composed:
+    """The words of one alert, in the company's language and time zone."""
+    language = language_of(company, settings)
+    if type_ == TEST_ALERT:
+        title, text = TEST[language]
+        return Composed(title, text.format(company=one_line(company.name, 60)))
+    kind = Kind(payload["kind"])
+    words = WORDS[kind, language]
+    slots = _slots(payload, company, settings)
+    if type_ == ENDED:
+        text = words.over.format_map(slots)
+        return Composed(text, text)
+    url = link(company.company_id) if TRAITS[kind].pairing else None
+    lines = [
+        words.what.format_map(slots),
+        STILL[language].format_map(slots) if type_ == AGAIN else "",
+        words.means.format_map(slots),
+        words.next.format_map(slots),
+        _pairing(language, url).format_map(slots) if TRAITS[kind].pairing else "",
+        url or "",
+    ]
+    text = "\n".join(line for line in lines if line)
+    return Composed(words.title.format_map(slots), text, url)
+
+
+def language_of(company: Addressee, settings: Settings) -> str:
+    """``es`` or ``en``."""
+    return company.language or settings.alerts.language
+
+
+def zone_of(company: Addressee, settings: Settings) -> str:
+    """The name of the time zone by whose clocks its owner lives."""
+    return company.time_zone or settings.alerts.time_zone
+
+
+def _pairing(language: str, url: str | None) -> str:
+    return PAIRING[language][0 if url else 1]
+
+
+def _slots(payload: Mapping[str, Any], company: Addressee, settings: Settings) -> dict[str, str]:
+    language, facts = language_of(company, settings), payload["facts"]
+    zone = ZoneInfo(zone_of(company, settings))
+    product = one_line(str((facts.get("product") or {}).get("name", "")), 60)
+    return {
+        "slug": company.slug,
+        "hours": f"{settings.whatsapp.max_age_hours:g}",
+        "began": _clock(payload["began"], zone, "%Y-%m-%d %H:%M"),
+        "until": _clock(facts.get("until"), zone, "%H:%M"),
+        "count": str(facts.get("count", 1)),
+        "customer": _customer(facts, language),
+        "why": WHY[language].get(str(facts.get("reason")), ""),
+        "product": product,
+        "quoted": shlex.quote(product),
+        "state": _state(facts, language),
+    }
+
+
+def _customer(facts: Mapping[str, Any], language: str) -> str:
+    name = one_line(str(facts.get("name") or ""), 60)
+    phone = str(facts.get("phone") or "")
+    shown = phone if phone.startswith("+") else ""
+    if name and shown:
+        return f"{name} ({shown})"
+    return name or shown or NAMELESS[language]
+
+
+def _state(facts: Mapping[str, Any], language: str) -> str:
+    """WhatsApp's own sentence, where the incident is about a session."""
+    reason = str(facts.get("reason"))
+    if reason not in {known.value for known in Reason}:
+        return ""
+    until = facts.get("until")
+    moment = datetime.fromisoformat(until) if isinstance(until, str) else None
+    return State(Reason(reason), str(facts.get("detail") or ""), moment).sentence(language)
+
+
+def _clock(moment: object, zone: ZoneInfo, shape: str) -> str:
+    if not isinstance(moment, str):
+        return ""
+    return datetime.fromisoformat(moment).astimezone(zone).strftime(shape)

@@ -1,0 +1,148 @@
+"""What owners read."""
+
+import string
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from bot.alerts.composing import AGAIN, BEGUN, ENDED, TEST_ALERT, compose
+from bot.alerts.kinds import LINE_DOWN, TRAITS, Kind
+from bot.alerts.words import TEST, WORDS
+from bot.config import Settings
+from bot.whatsapp.reasons import Reason
+from bot.whatsapp.states import State
+from models.alert_settings import Addressee
+
+COMPANY = Addressee(
+    company_id=UUID(int=7),
+    slug="acme",
+    name="Acme",
+    active=True,
+    owner_email="ana@acme.test",
+    device="",
+    language="es",
+    time_zone="America/Caracas",
+    email=None,
+    webhook=None,
+    whatsapp=None,
+    events=None,
+)
+FACTS: dict[str, Any] = {
+    "reason": "logged_out",
+    "name": "Beto",
+    "phone": "+584125550100",
+    "until": "2026-03-01T13:30:00+00:00",
+    "product": {"id": "p", "name": "Plan de Ana"},
+    "count": 12,
+}
+LINK = "https://bot.test/pair/token"
+
+
+def told(
+    kind: Kind,
+    type_: str = BEGUN,
+    *,
+    language: str = "es",
+    link: str | None = None,
+    **facts: Any,
+) -> str:
+    payload = {
+        "kind": kind.value,
+        "facts": FACTS | facts,
+        "began": "2026-03-01T02:15:00+00:00",
+        "ended": None,
+    }
+    company = replace(COMPANY, language=language)
+    return compose(type_, payload, company, Settings(), lambda _: link).text
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_says_what_is_so_what_it_means_and_what_to_do(kind: Kind, language: str) -> None:
+    words = WORDS[kind, language]
+    assert words.title
+    assert words.what
+    assert words.means
+
+    lines = told(kind, language=language).splitlines()
+
+    assert len(lines) >= 2
+    assert all(line and "{" not in line for line in lines)
+    assert "None" not in "".join(lines)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_both_languages_say_the_same_things(kind: Kind) -> None:
+    def slots(text: str) -> set[str]:
+        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+    spanish, english = WORDS[kind, "es"], WORDS[kind, "en"]
+
+    for part in ("title", "what", "means", "next", "over"):
+        es, en = getattr(spanish, part), getattr(english, part)
+        assert (slots(es), bool(es)) == (slots(en), bool(en))
+
+
+@pytest.mark.parametrize("kind", LINE_DOWN)
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_a_state_of_whatsapp_is_told_in_its_own_sentence(kind: Kind, language: str) -> None:
+    text = told(kind, language=language, reason="banned_until", detail="")
+
+    assert State(Reason.BANNED_UNTIL).sentence(language).split("{")[0][:40] in text
+    assert "2026-03-01 13:30 UTC" in text
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if TRAITS[kind].pairing])
+def test_who_has_to_pair_gets_a_link_where_there_is_a_page_else_the_command(kind: Kind) -> None:
+    assert told(kind, link=LINK).endswith(LINK)
+    assert "`lyrox pair acme`" not in told(kind, link=LINK)
+    assert told(kind).endswith("`lyrox pair acme`")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if not TRAITS[kind].pairing])
+def test_who_has_not_to_pair_gets_no_link(kind: Kind) -> None:
+    assert LINK not in told(kind, link=LINK)
+
+
+def test_times_are_by_the_clocks_of_the_company() -> None:
+    assert "hasta las 09:30" in told(Kind.HAND_OVER)
+    assert "Sigue así desde el 2026-02-28 22:15." in told(Kind.LOGGED_OUT, AGAIN)
+
+
+def test_the_end_is_told_in_one_sentence() -> None:
+    assert told(Kind.LOGGED_OUT, ENDED) == (
+        "WhatsApp está conectado otra vez y tus clientes reciben respuesta."
+    )
+    assert told(Kind.HAND_OVER, ENDED).startswith("Nadie contestó a Beto (+584125550100)")
+
+
+@pytest.mark.parametrize(
+    ("facts", "who"),
+    [
+        ({}, "Beto (+584125550100)"),
+        ({"name": None}, "+584125550100"),
+        ({"phone": "lid:99988877"}, "Beto"),
+        ({"phone": "lid:99988877", "name": None}, "Un cliente"),
+        ({"name": "B{slug}\n\x1b[2J"}, "B{slug} [2J (+584125550100)"),
+    ],
+)
+def test_a_customer_is_called_by_what_is_known_and_nothing_of_it_is_obeyed(
+    facts: dict[str, Any], who: str
+) -> None:
+    assert told(Kind.HAND_OVER, **facts).startswith(f"{who} espera")
+
+
+def test_the_command_for_a_missing_link_can_be_pasted() -> None:
+    assert "`lyrox product set acme 'Plan de Ana' --link URL`" in told(Kind.NO_PAYMENT_LINK)
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_a_test_says_that_it_is_one(language: str) -> None:
+    company = replace(COMPANY, language=language)
+
+    composed = compose(TEST_ALERT, {}, company, Settings(), lambda _: None)
+
+    assert composed.title == TEST[language][0]
+    assert "Acme" in composed.text
