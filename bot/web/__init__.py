@@ -1,4 +1,4 @@
-"""The aiohttp server door: health, metrics and status for those on this machine."""
+"""The aiohttp door: health, metrics and status for those on this machine, and posting webhooks."""
 
 from bot.web.health import serve
 
