@@ -48,15 +48,24 @@ def asked(scene: Scene, name: str) -> list[str]:
 async def appears_as(scene: Scene, name: str) -> None:
     """The client takes a name some time after it was told of one."""
     for _ in range(500):
-        with contextlib.suppress(CallFailed):
-            await scene.client.appear()
+        await appears(scene)
         if any(one.get("name") == name for one in scene.server.seen if one.tag == "presence"):
             return
         await asyncio.sleep(0.01)
     raise AssertionError(f"the client was never online as {name}")
 
 
+async def appears(scene: Scene) -> None:
+    """The client is online as soon as it has any name."""
+    for _ in range(500):
+        with contextlib.suppress(CallFailed):
+            return await scene.client.appear()
+        await asyncio.sleep(0.01)
+    raise AssertionError("the client was never online")
+
+
 async def test_a_client_that_is_online_says_that_messages_are_delivered(scene: Scene) -> None:
+    await appears(scene)
     await scene.write(contents.text("hola"), "3AC1")
     delivered = Sign("delivered", scene.ana.lid_jid, ("3AC1",))
 
