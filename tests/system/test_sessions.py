@@ -11,7 +11,6 @@ from uuid import UUID
 
 import pytest
 
-from tests.bot.whatsapp.conftest import library_or_skip
 from tests.conftest import MakeDatabase
 from tests.system.street import Street, open_street, processes_about
 
@@ -54,7 +53,6 @@ async def street(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Street]:
     """The companies of all tests here; they write with customers of their own."""
-    library_or_skip()
     async with make_database(template) as url:
         urls = {
             "postgres": url,
