@@ -50,12 +50,18 @@ async def test_a_damaged_file_is_kept_aside_and_a_new_pairing_takes_its_place(
     await house.want()
     state = await house.reaches(Reason.DAMAGED)
     (aside,) = house.files.session.parent.glob(f"{house.company}.sqlite.corrupt-*Z")
+    await house.hosted.tell("leave", company=str(house.company))
+    await asyncio.sleep(1.5)  # A look later.
     house.begin()
+    told_before = house.files.same_boot()
     await house.pair()
+    told_after = house.files.same_boot()
+    await house.want()
     await house.reaches(Reason.ONLINE)
     await house.talks()
 
     assert aside.name in state["sentence"]
+    assert (told_before, told_after) == (True, False)  # Of sends that nobody saw the end of.
 
 
 async def test_a_file_that_lost_its_device_asks_for_a_pairing_and_never_dials(
