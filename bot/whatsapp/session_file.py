@@ -7,7 +7,7 @@ loads the client) may import this.
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,36 +39,44 @@ def sent_id(path: Path, secret: bytes) -> str | None:
 
 def sessions_hash(path: Path, user: str) -> str:
     """A hash of the ratchets with *user* (phone or LID digits, either finds both)."""
-    known = _ask(
-        path, "SELECT lid, pn FROM whatsmeow_lid_map WHERE lid = ? OR pn = ?", (user, user)
-    )
-    users = sorted({user, *(str(one) for row in known for one in row)})
     digest = hashlib.sha256()
-    for their_id, ratchet in _ratchets(path, users):
-        digest.update(f"{their_id}:{len(ratchet)}:".encode() + ratchet)
+    with _asking(path) as ask:
+        known = ask("SELECT lid, pn FROM whatsmeow_lid_map WHERE lid = ? OR pn = ?", (user, user))
+        for one in sorted({user, *(str(name) for row in known for name in row)}):
+            # A session's name is user:device, or user_agent:device for a LID.
+            for their_id, ratchet in ask(_RATCHETS, (f"{one}:*", f"{one}_*:*")):
+                digest.update(f"{their_id}:{len(ratchet)}:".encode() + ratchet)
     return digest.hexdigest()
 
 
-def _ratchets(path: Path, users: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    # A session's name is user:device, or user_agent:device for a LID.
-    query = (
-        "SELECT their_id, session FROM whatsmeow_sessions "
-        "WHERE their_id GLOB ? OR their_id GLOB ? ORDER BY their_id"
-    )
-    for user in users:
-        yield from _ask(path, query, (f"{user}:*", f"{user}_*:*"))
+_RATCHETS = (
+    "SELECT their_id, session FROM whatsmeow_sessions "
+    "WHERE their_id GLOB ? OR their_id GLOB ? ORDER BY their_id"
+)
 
 
 def _ask(path: Path, query: str, values: Sequence[object] = ()) -> list[Any]:
+    with _asking(path) as ask:
+        return ask(query, values)
+
+
+@contextmanager
+def _asking(path: Path) -> Iterator[Callable[[str, Sequence[object]], list[Any]]]:
+    """Questions to one file, which is opened once for all of them."""
     if not path.is_file():
-        return []
+        yield lambda *_: []
+        return
     with _reading(path) as connection:
-        try:
-            return connection.execute(query, values).fetchall()
-        except sqlite3.DatabaseError as error:
-            if "no such table" in str(error):
-                return []
-            raise _named(error) from error
+        yield lambda query, values: _answer(connection, query, values)
+
+
+def _answer(connection: sqlite3.Connection, query: str, values: Sequence[object]) -> list[Any]:
+    try:
+        return connection.execute(query, values).fetchall()
+    except sqlite3.DatabaseError as error:
+        if "no such table" in str(error):
+            return []
+        raise _named(error) from error
 
 
 def _named(error: sqlite3.DatabaseError) -> Exception:

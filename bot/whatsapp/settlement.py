@@ -5,9 +5,11 @@ when its input ends, so it never outlives the daemon.
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -22,17 +24,62 @@ class SessionDamaged(OwnerMustAct):
     """The session file cannot be repaired; the phone must be paired again."""
 
 
+class _Helper:
+    """The running process; its answers come in the order of the questions."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self._asked: deque[asyncio.Future[dict[str, Any]]] = deque()
+        self._reading = asyncio.ensure_future(self._read())
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked."""
+        return not self._reading.done()
+
+    async def ask(self, line: str) -> dict[str, Any]:
+        """Its answer, which nobody else gets if we stop waiting. Raises OSError when it ends."""
+        if self.process.stdin is None:
+            raise OSError("the settlement process has no input")
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._asked.append(answer)
+        self.process.stdin.write(f"{line}\n".encode())
+        return await answer
+
+    async def close(self) -> None:
+        """Let it end with its input."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        await self.process.wait()
+        await self._reading
+
+    def kill(self) -> None:
+        """It does not answer."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+
+    async def _read(self) -> None:
+        stdout = self.process.stdout
+        while stdout is not None and (line := await stdout.readline()):
+            answer = self._asked.popleft()
+            if not answer.done():
+                answer.set_result(json.loads(line))
+        for answer in self._asked:
+            if not answer.done():
+                answer.set_exception(OSError("the settlement process has ended"))
+
+
 class SessionBooks:
     """Answers from the session files; starts its process when first asked, and again if it died.
 
     Every question raises RetryLater when the file cannot be read now, and SessionDamaged when it
-    never will.
+    never will. Questions wait in one line, so each costs only its own time.
     """
 
     def __init__(self, *, limit: float = 15.0) -> None:
         self._limit = limit
-        self._process: Process | None = None
-        self._turn = asyncio.Lock()
+        self._helper: _Helper | None = None
+        self._starting = asyncio.Lock()
 
     async def device(self, session: Path) -> dict[str, str] | None:
         """The paired device's ``jid``, ``lid`` and ``platform``, or None."""
@@ -49,10 +96,9 @@ class SessionBooks:
 
     async def close(self) -> None:
         """End the process."""
-        process, self._process = self._process, None
-        if process is not None and process.returncode is None:
-            process.stdin.close()  # type: ignore[union-attr]  # Opened as a pipe below.
-            await process.wait()
+        helper, self._helper = self._helper, None
+        if helper is not None:
+            await helper.close()
 
     async def _settle(self, session: Path, send: Unsettled) -> Settlement:
         wa_id = await self._ask("sent_id", session, send.secret.hex())
@@ -65,43 +111,34 @@ class SessionBooks:
 
     async def _ask(self, question: str, session: Path, value: str = "") -> Any:
         line = json.dumps({"ask": question, "file": str(session), "value": value})
-        async with self._turn:
-            try:
-                async with asyncio.timeout(self._limit):  # wait_for could swallow a cancel.
-                    answer = await self._exchange(line)
-            except (OSError, ValueError, TimeoutError, asyncio.CancelledError) as error:
-                self._forget()
-                if isinstance(error, asyncio.CancelledError):
-                    raise
-                raise RetryLater(f"{session.name} could not be read: {error}") from error
+        helper = await self._running()
+        try:
+            async with asyncio.timeout(self._limit):  # wait_for could swallow a cancel.
+                answer = await helper.ask(line)
+        except (OSError, TimeoutError) as error:
+            self._forget(helper)
+            why = str(error) or "no answer in time"
+            raise RetryLater(f"{session.name} could not be read: {why}") from error
         if "damage" in answer:
             raise SessionDamaged(f"{session.name}: {answer['damage']}")
         if "error" in answer:
             raise RetryLater(f"{session.name} could not be read: {answer['error']}")
         return answer["answer"]
 
-    async def _exchange(self, line: str) -> dict[str, Any]:
-        process = await self._running()
-        stdin, stdout = process.stdin, process.stdout
-        if stdin is None or stdout is None:
-            raise OSError("the settlement process has no pipes")
-        stdin.write(f"{line}\n".encode())
-        await stdin.drain()
-        answer: dict[str, Any] = json.loads(await stdout.readline())
-        return answer
+    async def _running(self) -> _Helper:
+        async with self._starting:
+            if self._helper is None or not self._helper.alive:
+                self._helper = _Helper(
+                    await asyncio.create_subprocess_exec(
+                        *(sys.executable, "-m", "bot.whatsapp.settlement"), stdin=PIPE, stdout=PIPE
+                    )
+                )
+        return self._helper
 
-    async def _running(self) -> Process:
-        if self._process is None or self._process.returncode is not None:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot.whatsapp.settlement", stdin=PIPE, stdout=PIPE
-            )
-        return self._process
-
-    def _forget(self) -> None:
-        """A half-read answer would be taken for the next one's."""
-        process, self._process = self._process, None
-        if process is not None and process.returncode is None:
-            process.kill()
+    def _forget(self, helper: _Helper) -> None:
+        helper.kill()
+        if self._helper is helper:
+            self._helper = None
 
 
 def answer(question: Mapping[str, str], questions: Mapping[str, Callable[..., Any]]) -> str:

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import re
+import signal
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
@@ -161,10 +162,9 @@ async def test_a_file_that_cannot_be_read_now_is_not_taken_for_damaged(path: Pat
 async def test_the_process_is_started_again_when_it_died(books: SessionBooks, path: Path) -> None:
     SessionFile(path).pair("521")
     await books.device(path)
-    process = books._process
-    assert process is not None
-    process.kill()
-    await process.wait()
+    assert books._helper is not None
+    books._helper.kill()
+    await books._helper.process.wait()
 
     assert (await books.device(path) or {})["jid"] == "521:1@s.whatsapp.net"
 
@@ -181,13 +181,40 @@ async def test_an_abandoned_question_never_answers_the_next_one(
     assert isinstance(await books.device(path), dict)
 
 
+async def test_questions_in_one_line_each_get_their_own_answer(
+    books: SessionBooks, tmp_path: Path
+) -> None:
+    numbers = [f"52{number}" for number in range(20)]
+    for number in numbers:
+        SessionFile(tmp_path / f"{number}.sqlite").pair(number)
+
+    devices = await asyncio.gather(*(books.device(tmp_path / f"{one}.sqlite") for one in numbers))
+
+    assert [device and device["jid"].partition(":")[0] for device in devices] == numbers
+
+
+async def test_a_question_that_waits_when_the_process_dies_is_told_to_come_again(
+    books: SessionBooks, path: Path
+) -> None:
+    SessionFile(path).pair("521")
+    await books.device(path)
+    assert books._helper is not None
+    os.kill(books._helper.process.pid, signal.SIGSTOP)
+    asking = asyncio.ensure_future(books.device(path))
+    await asyncio.sleep(0.05)
+    books._helper.kill()
+
+    with pytest.raises(RetryLater, match="has ended"):
+        await asking
+
+
 async def test_closing_leaves_no_process(path: Path) -> None:
     books = SessionBooks()
     await books.device(path)
     SessionFile(path)
     await books.device(path)
-    process = books._process
+    helper = books._helper
     await books.close()
 
-    assert process is not None
-    assert process.returncode == 0
+    assert helper is not None
+    assert helper.process.returncode == 0
