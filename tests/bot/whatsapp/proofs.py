@@ -8,12 +8,13 @@ from pathlib import Path
 from bot.whatsapp.reasons import MEANINGS, Reason, WayOut
 from bot.whatsapp.transitions import TABLE
 from tests.bot.whatsapp.drives import DRIVES
-from tests.bot.whatsapp.street import House, street
+from tests.bot.whatsapp.street import House, Office, street
 
 ROWS = {cause: row.reason for row in TABLE.values() for cause in row.causes}
 LONG_AGO = {
     "login failure 401 after 13 days without a connection": "2026-01-01T00:00:00+00:00",
 }
+PAIRED_IN_FULL = "device removed on the phone"
 IN_A_HURRY = ", in a hurry"
 Proofs = Mapping[str, asyncio.Task[None]]
 
@@ -27,6 +28,9 @@ async def proving(folder: Path, causes: Iterable[str]) -> AsyncIterator[Proofs]:
     """
     driven = [cause for cause in causes if cause.removesuffix(IN_A_HURRY) in DRIVES]
     async with street(folder, driven, last_connected=LONG_AGO) as houses:
+        office = Office()
+        for cause, house in houses.items():
+            house.office = None if cause == PAIRED_IN_FULL else office
         running = {cause: asyncio.ensure_future(prove(cause, houses[cause])) for cause in driven}
         yield running
         for task in running.values():

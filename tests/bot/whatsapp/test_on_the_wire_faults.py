@@ -16,10 +16,7 @@ QUICK = [cause for cause in ROWS if cause not in DRIVES or not DRIVES[cause].slo
 # Not "session opened elsewhere": a client that misses that word is right to come back.
 HURRIED = [
     f"{cause}{IN_A_HURRY}"
-    for cause in (
-        *("device removed on the phone", "login failure 401", "login failure 402, code 101"),
-        *("login failure 405", "login failure 418"),
-    )
+    for cause in ("device removed on the phone", "login failure 402, code 101", "login failure 418")
 ]
 
 
