@@ -79,7 +79,7 @@ class Client:
 
         await self._gate.alone(begin, self._callbacks.placed, limit=_REGISTER_LIMIT)
 
-    async def send(self, chat: str, text: str, secret: bytes) -> str:
+    async def send(self, chat: str, text: str, secret: bytes, *, limit: float = _SEND_LIMIT) -> str:
         """Send *text* and return its WhatsApp id. Raises NotSent, Unconfirmed or GiveUp."""
         message = self._library.protos.e2e.Message(conversation=text)
         message.messageContextInfo.messageSecret = secret
@@ -92,7 +92,7 @@ class Client:
             )
         )
         call.add_done_callback(_heard)
-        done, _ = await asyncio.wait({call}, timeout=_SEND_LIMIT)
+        done, _ = await asyncio.wait({call}, timeout=limit)
         if not done:
             raise Unconfirmed("WhatsApp did not answer in time")
         try:

@@ -78,6 +78,13 @@ def test_what_only_newer_systemds_know_stands_in_the_drop_in_alone() -> None:
     assert _values("Type") == ["notify"]  # notify-reload would silently become simple before 253.
 
 
+def test_a_hundred_sessions_have_room_for_their_files_and_threads() -> None:
+    (files,), (threads,) = _values("LimitNOFILE"), _values("TasksMax")
+
+    assert int(files) >= 16384  # 5 descriptors a session, and what its starts leak.
+    assert int(threads) >= 100 * 3 + 512
+
+
 def test_a_wrong_configuration_is_not_retried_and_everything_else_is() -> None:
     assert _values("RestartPreventExitStatus") == [str(int(Exit.CONFIGURATION))]
     assert _values("Restart") == ["always"]

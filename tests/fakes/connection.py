@@ -71,6 +71,9 @@ class FakeConnection:
         self.started = False
         self.stopped = asyncio.Event()
         self.logged_out = False
+        self.slow = 0.0
+        self.most_at_once = 0
+        self._sending = 0
         self.arriving: bytes | None = None
         self.typing_asked = 0
         self.typing_stuck: asyncio.Event | None = None
@@ -96,6 +99,15 @@ class FakeConnection:
 
     async def send(self, chat: str, text: str, secret: bytes) -> str:
         """Write what the client writes before the wire, then send."""
+        self._sending += 1
+        self.most_at_once = max(self.most_at_once, self._sending)
+        try:
+            await asyncio.sleep(self.slow)
+            return self._send(chat, text, secret)
+        finally:
+            self._sending -= 1
+
+    def _send(self, chat: str, text: str, secret: bytes) -> str:
         failure = self.failures.pop(0) if self.failures else None
         if isinstance(failure, NotSent) or (failure is not None and not self.arrives_anyway):
             raise failure

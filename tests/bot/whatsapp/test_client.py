@@ -178,6 +178,21 @@ async def test_a_failed_send_says_whether_it_may_have_left(
     await client.stop(quiet=0.01)
 
 
+async def test_a_send_without_an_end_is_unconfirmed_and_its_late_end_harms_nobody(
+    stage: Stage,
+) -> None:
+    client = stage.client()
+    await client.start()
+    answer = threading.Event()
+    stage.code.holds = {"SendMessage": answer}
+
+    with pytest.raises(Unconfirmed):
+        await client.send(CHAT, "hola", SECRET, limit=0.1)
+    stage.answers("timed out waiting for message send response")
+    answer.set()
+    await client.stop(quiet=0.01)
+
+
 async def test_nothing_is_asked_before_the_client_knows_the_company_nor_after_its_stop(
     protos: Protos, tmp_path: Path
 ) -> None:

@@ -62,7 +62,7 @@ class Stage:
         raise AssertionError(message)
 
     def _connect(self, observer: Observer) -> FakeConnection:
-        session = CompanyFiles(Path(), COMPANY).session
+        session = self.files.session
         self.connections.append(FakeConnection(observer, session, connects=self._connects))
         return self.connections[-1]
 
@@ -250,3 +250,22 @@ async def test_a_line_that_takes_no_typing_holds_few_threads(
     await asyncio.gather(living, return_exceptions=True)
 
     assert asked == 4
+
+
+async def test_texts_go_out_one_after_the_other_in_the_order_they_came(
+    tmp_path: Path, protos: Protos
+) -> None:
+    stage = Stage(tmp_path, protos)
+    living = asyncio.ensure_future(stage.session.live())
+    await asyncio.sleep(0.01)
+    connection = stage.connections[0]
+    connection.slow = 0.02
+
+    texts = [f"{i}" for i in range(5)]
+    sends = [stage.session.send(Outgoing("5@lid", text, text.encode() * 32)) for text in texts]
+    await asyncio.gather(*sends)
+    living.cancel()
+    await asyncio.gather(living, return_exceptions=True)
+
+    assert [text for _, text in connection.sent] == texts
+    assert connection.most_at_once == 1
