@@ -42,3 +42,16 @@ def test_the_readme_lists_commands_that_exist() -> None:
         with pytest.raises((BadInput, SystemExit)) as ended:
             parse([*row.split(), "--help"])
         assert ended.type is SystemExit, f"`lyrox {row}` is not a command"
+
+
+def test_every_test_that_a_document_names_exists() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/*.py"))
+    made = set(re.findall(r"^(?:async )?def (test_\w+)", sources, re.MULTILINE))
+    named = {
+        name
+        for document in DOCUMENTS
+        for name in re.findall(r"`(test_\w+)`", document.read_text(encoding="utf-8"))
+    }
+
+    assert len(named) > 40
+    assert named - made == set()
