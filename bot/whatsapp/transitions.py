@@ -69,7 +69,7 @@ TABLE: Mapping[Seen, Row] = MappingProxyType(
             Reason.RECONNECTING,
             (
                 *("connection closed", "connection reset", "stream error 503"),
-                *("login failure 500", "login failure 503"),
+                *("login failure 500", "login failure 503", "connection lost and no way back"),
             ),
         ),
         # Such a line is always closed after it; until then it may still carry messages.

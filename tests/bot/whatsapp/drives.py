@@ -83,14 +83,14 @@ async def cut_the_way(house: House) -> None:
     await house.move(cut=True)
 
 
-async def cut_the_way_back(house: House) -> None:
-    """The client is sent away to log in again, and cannot: it tries once, and tells nobody."""
+async def cut_off(house: House, stanza: Node | None = None) -> None:
+    """The line ends, perhaps after a word, and every new one is cut."""
     await house.leave()
     await house.move()
     await house.reaches(Reason.ONLINE)
     house.begin()
     house.proxy.cuts = True
-    await house.line.end(stream_error(515))
+    await house.line.end(*([stanza] if stanza else []))
 
 
 async def miss_one_ping(house: House) -> None:
@@ -148,6 +148,7 @@ DRIVES = {
     "stream error of any other kind": _end(stream_error("", Node("xml-not-well-formed"))),
     "login failure 500": _refusal(500),
     "login failure 503": _refusal(503),
+    "connection lost and no way back": Drive(cut_off),
     "device removed on the phone": Drive(unlink),
     "login failure 401": _refusal(401),
     "login failure 401 after 13 days without a connection": Drive(refuse_after_a_pause),
@@ -166,5 +167,6 @@ DRIVES = {
     "login never answered": Drive(say_nothing_at_login),
     "session file without its device": Drive(take_the_device_away),
     "connection cut before the login": Drive(cut_the_way),
-    "stream error 515 and no way back": Drive(cut_the_way_back),
+    # After this word the client tries once to come back, and tells nobody when it cannot.
+    "stream error 515 and no way back": Drive(partial(cut_off, stanza=stream_error(515))),
 }
