@@ -171,10 +171,11 @@ class Courier:
         if pause and not self.wire.owner_hand(part.chat).pending:
             await self.wire.typing(part.chat, on=True)
             await asyncio.sleep(pause)
+        sessions_hash = await self.wire.sessions_hash(part.chat)  # While others have the wire.
         async with self._one_in_flight:
             if self._closed or not self.wire.connected:
                 raise RetryLater("nothing can leave by this wire now")
-            wa_id, confirmed = await self._send(part)
+            wa_id, confirmed = await self._send(part, sessions_hash)
         if not confirmed and wa_id is None:
             return False
         line_id = wa_id or f"outbox-{part.id}"
@@ -192,10 +193,9 @@ class Courier:
     def _last_of(self, customer: UUID) -> int:
         return self._queues[customer][-1].id
 
-    async def _send(self, part: Part) -> tuple[str | None, bool]:
+    async def _send(self, part: Part, sessions_hash: str | None) -> tuple[str | None, bool]:
         """The id it left under and whether that is certain; (None, False): it did not leave."""
         secret = secrets.token_bytes(SECRET_BYTES)
-        sessions_hash = await self.wire.sessions_hash(part.chat)
         outcome = await self._last_look(part, secret, sessions_hash)
         if outcome != "go":
             self._metrics.unsent(outcome)

@@ -27,7 +27,8 @@ class FakeWire:
 
     ``failures`` are raised one a send, first come first; after an Unconfirmed the text has
     arrived if ``arrives_anyway``. ``seconds`` is how long a send takes, ``typed`` the chats in
-    which "typing…" was shown, ``connected`` whether anything can leave.
+    which "typing…" was shown, ``hashed`` those whose ratchets were asked for, ``connected`` whether
+    anything can leave.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class FakeWire:
         self.failures: list[LyroxError] = []
         self.arrived: list[Arrived] = []
         self.typed: list[str] = []
+        self.hashed: list[str] = []
         self._written: dict[bytes, str] = {}
         self._owner: Counter[str] = Counter()
         self._unstored: Counter[str] = Counter()
@@ -80,6 +82,7 @@ class FakeWire:
 
     async def sessions_hash(self, chat: str) -> str | None:
         """Changes with every send to the chat."""
+        self.hashed.append(chat)
         return hashlib.sha256(f"{chat}:{self._ratchets[chat]}".encode()).hexdigest()
 
     async def send(self, outgoing: Outgoing) -> str:

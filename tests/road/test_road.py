@@ -55,6 +55,25 @@ async def test_an_ordinary_message_costs_five_steps_in_postgresql(open_scene: Op
     assert steps == attach + message_steps
 
 
+async def test_the_ratchets_of_the_next_chat_are_read_while_another_has_the_wire(
+    open_scene: OpenScene,
+) -> None:
+    chats = ["13055550101@s.whatsapp.net", "13055550102@s.whatsapp.net"]
+    async with open_scene(handlers=[Echo()]) as scene:
+        scene.wire.seconds = 1.0
+        for chat in chats:
+            await scene.receive(message(scene.company, chat=chat, phone=f"+{chat[:11]}"))
+
+        async def both_read() -> bool:
+            return sorted(scene.wire.hashed) == chats
+
+        await scene.until(both_read)
+        sent = scene.wire.texts()
+        await scene.arrived(2)
+
+    assert sent == []
+
+
 async def test_a_burst_gets_one_answer(open_scene: OpenScene) -> None:
     patient = {**QUICK["conversation"], "quiet_seconds": 0.3, "longest_seconds": 5}
     echo = Echo()
