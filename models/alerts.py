@@ -84,9 +84,9 @@ class AlertDesk:
         args = (letter.company_id, letter.id, letter.attempt, state, reason, next_try_at, now)
         return bool(await self._value("road_end_delivery", *args))
 
-    async def note_all(self, kind: str, data: Mapping[str, object]) -> None:
+    async def note_all(self, kind: str, data: Mapping[str, object], now: datetime) -> None:
         """Note an event that concerns every active company."""
-        await self._call("desk_note_all", kind, json.dumps(data))
+        await self._call("desk_note_all", kind, json.dumps(data), now)
 
     async def overview(self) -> dict[str, Any]:
         """Open incidents, waiting deliveries and dead letters, as ``lyrox status`` shows them."""

@@ -1,6 +1,6 @@
 """What carries alerts and events on their last stretch, and how each try can end."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -43,10 +43,8 @@ class Carrier(Protocol):
         """Deliver; a few words on how the other side took it. Raises NotDelivered."""
 
 
-class Post(Protocol):
-    """Puts a body to a URL; see `bot.web.posting`."""
-
-    async def __call__(self, url: str, body: bytes, headers: dict[str, str]) -> str: ...
+Post = Callable[[str, bytes, Mapping[str, str]], Awaitable[str]]
+"""Puts a body with headers to a URL, and says how it was taken; see `bot.web.posting`."""
 
 
 class Webhook:

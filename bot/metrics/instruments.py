@@ -121,6 +121,26 @@ class Outbox:
         )
 
 
+class Alerts:
+    """What owners and integrators are told."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        told = Counter(
+            "lyrox_alerts",
+            "Alerts to owners, by what is amiss.",
+            ("kind", "type"),
+            registry=registry,
+        )
+        self.told = Children(told.labels)
+        deliveries = Counter(
+            "lyrox_deliveries",
+            "Tries to deliver an alert or an event, by how they ended.",
+            ("channel", "outcome"),
+            registry=registry,
+        )
+        self.deliveries = Children(deliveries.labels)
+
+
 class Now:
     """How things stand at this moment."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
 
-from bot.metrics.instruments import Arrival, LanguageModels, Now, Outbox, Turns
+from bot.metrics.instruments import Alerts, Arrival, LanguageModels, Now, Outbox, Turns
 from bot.metrics.readings import ProcessReadings, Readings
 
 
@@ -18,6 +18,7 @@ class Metrics:
         self._turns = Turns(registry)
         self._models = LanguageModels(registry)
         self._outbox = Outbox(registry)
+        self._alerts = Alerts(registry)
         self._now = Now(registry)
         self._readings = Readings("lyrox")
         registry.register(self._readings)
@@ -76,6 +77,14 @@ class Metrics:
     def delivered(self, seconds: float) -> None:
         """A part left *seconds* after it became ready."""
         self._outbox.delivery.observe(seconds)
+
+    def alert(self, kind: str, type_: str) -> None:
+        """An owner is to hear of something amiss: of its begin, again, or of its end."""
+        self._alerts.told[kind, type_].inc()
+
+    def delivery(self, channel: str, outcome: str) -> None:
+        """A try to deliver an alert or an event ended."""
+        self._alerts.deliveries[channel, outcome].inc()
 
     def backlog(self, *, pending: int, ready: int) -> None:
         """How many messages wait for an answer, and how many parts to be sent."""

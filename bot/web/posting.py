@@ -2,7 +2,7 @@
 
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from bot.alerts.carriers import NotDelivered
+from bot.alerts.carriers import NotDelivered, Post
 from models.text import one_line
 
 SECONDS = 10.0
@@ -20,7 +20,6 @@ _UNICAST = ipaddress.ip_network("2000::/3")
 _6TO4 = ipaddress.ip_network("2002::/16")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Post = Callable[[str, bytes, Mapping[str, str]], Awaitable[str]]
 
 
 _BARRED = {

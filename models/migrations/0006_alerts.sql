@@ -273,11 +273,12 @@ BEGIN
 END $$;
 
 -- Every company is told of what concerns them all, such as the language models.
-CREATE FUNCTION desk_note_all(p_kind text, p_data jsonb) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION desk_note_all(p_kind text, p_data jsonb, p_now timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM enter_system();
-  INSERT INTO events (company_id, kind, data)
-  SELECT c.id, p_kind, p_data FROM companies c JOIN users u ON u.id = c.owner_id
+  INSERT INTO events (company_id, kind, data, at)
+  SELECT c.id, p_kind, p_data, p_now FROM companies c JOIN users u ON u.id = c.owner_id
    WHERE c.active AND u.status = 'active';
 END $$;
 

@@ -383,7 +383,7 @@ async def test_what_concerns_all_is_noted_for_each_active_company(
     sleeping = Shop(await make_company(database, active=False), shop.database, shop.look)
     other = Shop(await make_company(database), shop.database, shop.look)
 
-    await shop.alerts.note_all("llm", {"down": True})
+    await shop.alerts.note_all("llm", {"down": True}, NOW)
 
     noted = [await each.noted() for each in (shop, other, sleeping)]
     assert noted == [[("llm", {"down": True})]] * 2 + [[]]
