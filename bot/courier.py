@@ -17,7 +17,7 @@ from bot.lanes import Lanes
 from bot.logs import log_context
 from bot.memory import Memory
 from bot.metrics import Metrics
-from bot.wire import NotSent, Outgoing, Unconfirmed, Unsettled, Wire
+from bot.wire import NotSent, Outgoing, OwnerHand, TakenOver, Unconfirmed, Unsettled, Wire
 from models.errors import GiveUp, RetryLater
 from models.ledger import Ledger, Part
 from models.values import Channel, Line, Sender
@@ -195,14 +195,15 @@ class Courier:
 
     async def _send(self, part: Part, sessions_hash: str | None) -> tuple[str | None, bool]:
         """The id it left under and whether that is certain; (None, False): it did not leave."""
-        secret = secrets.token_bytes(SECRET_BYTES)
-        outcome = await self._last_look(part, secret, sessions_hash)
+        secret, hand = secrets.token_bytes(SECRET_BYTES), self.wire.owner_hand(part.chat)
+        outcome = await self._last_look(part, hand, secret, sessions_hash)
         if outcome != "go":
-            self._metrics.unsent(outcome)
-            await self.wire.typing(part.chat, on=False)
-            return None, False
+            return await self._stays(part, outcome)
         try:
-            return await self.wire.send(Outgoing(part.chat, part.text, secret)), True
+            return await self.wire.send(Outgoing(part.chat, part.text, secret, hand)), True
+        except TakenOver:
+            await self._stop(part)
+            return await self._stays(part, "stopped")
         except NotSent as error:
             await self._unsent(part.id, secret, str(error))
             raise RetryLater(str(error)) from error
@@ -213,17 +214,27 @@ class Courier:
         except Unconfirmed:
             return await self._find_out(part, secret, sessions_hash)
 
-    async def _last_look(self, part: Part, secret: bytes, sessions_hash: str | None) -> str:
+    async def _stays(self, part: Part, outcome: str) -> tuple[None, bool]:
+        self._metrics.unsent(outcome)
+        await self.wire.typing(part.chat, on=False)
+        return None, False
+
+    async def _stop(self, part: Part) -> None:
+        await self._insist(lambda: self._ledger.stop(part.company_id, part.id, "paused: owner"))
+
+    async def _last_look(
+        self, part: Part, hand: OwnerHand, secret: bytes, sessions_hash: str | None
+    ) -> str:
         """Whether this part may leave now: go, stopped or gone.
 
-        Between the answer "go" and the call into the wire nothing is awaited.
+        Between the answer "go" and the call into the wire nothing is awaited; the wire looks at
+        the owner's hand once more in the moment in which the client gets the text.
         """
-        hand = self.wire.owner_hand(part.chat)
         outcome = "stopped"
         if not hand.pending:
             outcome = await self._begin_sending(part, secret, sessions_hash)
         if hand.pending or (outcome == "go" and self.wire.owner_hand(part.chat) != hand):
-            await self._insist(lambda: self._ledger.stop(part.company_id, part.id, "paused: owner"))
+            await self._stop(part)
             return "stopped"
         return outcome
 

@@ -13,17 +13,38 @@ class NotSent(LyroxError):
     """The text certainly never left: the same row may be tried again."""
 
 
+class TakenOver(NotSent):
+    """The owner wrote in the chat meanwhile: the text never left, and must not leave any more."""
+
+
 class Unconfirmed(LyroxError):
     """The text may have arrived: ask ``settle`` and never simply repeat it."""
 
 
 @dataclass(frozen=True, slots=True)
+class OwnerHand:
+    """What the owner did in a chat, as seen by this process without waiting for a store.
+
+    ``count`` grows with every owner message; ``pending`` holds from the callback until
+    intake has made the pause durable.
+    """
+
+    count: int = 0
+    pending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One bubble to send; ``secret`` is 32 random bytes that identify this very try."""
+    """One bubble to send; ``secret`` is 32 random bytes that identify this very try.
+
+    ``hand`` is the owner's hand as the sender knows it: where it has moved on by the moment in
+    which the text would be handed over, the text stays. None: the owner's hand does not matter.
+    """
 
     chat: str
     text: str
     secret: bytes
+    hand: OwnerHand | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +64,6 @@ class Settlement:
     outbox_id: int
     sent: bool
     wa_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OwnerHand:
-    """What the owner did in a chat, as seen by this process without waiting for a store.
-
-    ``count`` grows with every owner message; ``pending`` holds from the callback until
-    intake has made the pause durable.
-    """
-
-    count: int = 0
-    pending: bool = False
 
 
 class Wire(Protocol):
@@ -81,7 +90,7 @@ class Wire(Protocol):
         """A hash of the chat's ratchet state before a send, for later settlement."""
 
     async def send(self, outgoing: Outgoing) -> str:
-        """Send and return the message id. Raises NotSent or Unconfirmed."""
+        """Send and return the message id. Raises NotSent, TakenOver or Unconfirmed."""
 
     async def settle(self, unsettled: Sequence[Unsettled]) -> list[Settlement]:
         """Find out what became of sends whose end nobody saw; one answer for each."""

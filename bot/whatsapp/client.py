@@ -16,7 +16,7 @@ from bot.whatsapp.callbacks import SUBSCRIBED, Callbacks, Observer
 from bot.whatsapp.gate import Gate, NotBegun
 from bot.whatsapp.identity import jid_parts
 from bot.whatsapp.library import Library
-from bot.wire import NotSent, Unconfirmed
+from bot.wire import NotSent, TakenOver, Unconfirmed
 from models.errors import GiveUp
 
 log = logging.getLogger(__name__)
@@ -79,17 +79,31 @@ class Client:
 
         await self._gate.alone(begin, self._callbacks.placed, limit=_REGISTER_LIMIT)
 
-    async def send(self, chat: str, text: str, secret: bytes, *, limit: float = _SEND_LIMIT) -> str:
-        """Send *text* and return its WhatsApp id. Raises NotSent, Unconfirmed or GiveUp."""
+    async def send(
+        self,
+        chat: str,
+        text: str,
+        secret: bytes,
+        *,
+        still: Callable[[], bool] = lambda: True,
+        limit: float = _SEND_LIMIT,
+    ) -> str:
+        """Send *text* and return its WhatsApp id.
+
+        *still* is asked on the thread of the call, right before it, because the call may have
+        waited for its turn. Raises NotSent, TakenOver (*still* said no), Unconfirmed or GiveUp.
+        """
         message = self._library.protos.e2e.Message(conversation=text)
         message.messageContextInfo.messageSecret = secret
         body, to = message.SerializeToString(), self._jid(chat)
-        code = self._library.code
+
+        def hand_over() -> Any:
+            if not still():
+                raise TakenOver("the owner wrote in the chat")
+            return self._library.code.SendMessage(self._uuid, to, len(to), body, len(body))
+
         call = asyncio.ensure_future(
-            self._gate.call(
-                self._allowed(lambda: code.SendMessage(self._uuid, to, len(to), body, len(body))),
-                begin_limit=_QUEUE_LIMIT,
-            )
+            self._gate.call(self._allowed(hand_over), begin_limit=_QUEUE_LIMIT)
         )
         call.add_done_callback(_heard)
         done, _ = await asyncio.wait({call}, timeout=limit)

@@ -37,7 +37,9 @@ class Connection(Protocol):
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
-    async def send(self, chat: str, text: str, secret: bytes) -> str: ...
+    async def send(
+        self, chat: str, text: str, secret: bytes, *, still: Callable[[], bool]
+    ) -> str: ...
     async def typing(self, chat: str, on: bool) -> None: ...
     async def log_out(self) -> None: ...
 
@@ -116,11 +118,16 @@ class Session:
             return None
 
     async def send(self, outgoing: Outgoing) -> str:
-        """Send one bubble and return its id. Raises NotSent, Unconfirmed, or GiveUp (refused)."""
+        """Send one bubble and return its id.
+
+        Raises NotSent, TakenOver, Unconfirmed, or GiveUp (refused).
+        """
         async with self._sending:
             if self._connection is None or not self.connected:
                 raise NotSent("WhatsApp is not connected")
-            wa_id = await self._connection.send(outgoing.chat, outgoing.text, outgoing.secret)
+            wa_id = await self._connection.send(
+                outgoing.chat, outgoing.text, outgoing.secret, still=lambda: self._is_ours(outgoing)
+            )
         self._parts.arrivals.sent(wa_id)
         return wa_id
 
@@ -194,6 +201,10 @@ class Session:
             self._moved.clear()
             await self._moved.wait()
         return self._state
+
+    def _is_ours(self, outgoing: Outgoing) -> bool:
+        """Whether the owner has left the chat alone since the sender looked; from any thread."""
+        return outgoing.hand in (None, self.owner_hand(outgoing.chat))
 
     def _new_queue(self) -> OfflineQueue:
         return OfflineQueue(self._loop.time, lambda: self._parts.arrivals.untaken)

@@ -23,7 +23,7 @@ from bot.whatsapp.session import Parts, Session
 from bot.whatsapp.settlement import SessionBooks
 from bot.whatsapp.states import Reason
 from bot.whatsapp.transitions import Transitions
-from bot.wire import NotSent, Outgoing, Unconfirmed, Unsettled, Wire
+from bot.wire import NotSent, Outgoing, OwnerHand, TakenOver, Unconfirmed, Unsettled, Wire
 from models.errors import LyroxError
 from models.values import InboundMessage
 from tests.fakes.connection import FakeConnection, SessionFile
@@ -48,6 +48,9 @@ class World(Protocol):
     def fail_next(self, error: LyroxError, *, arrives: bool) -> None:
         """The next send raises this."""
 
+    def take_long(self) -> None:
+        """A send reaches the client only after a fifth of a second."""
+
     async def owner_types(self) -> None:
         """The owner writes in the chat and intake has not stored it yet."""
 
@@ -70,6 +73,9 @@ class FakeWorld:
     def fail_next(self, error: LyroxError, *, arrives: bool) -> None:
         self.wire.arrives_anyway = arrives
         self.wire.failures.append(error)
+
+    def take_long(self) -> None:
+        self.wire.seconds = 0.2
 
     async def owner_types(self) -> None:
         self.wire.owner_types(CHAT)
@@ -96,6 +102,9 @@ class SessionWorld:
     def fail_next(self, error: LyroxError, *, arrives: bool) -> None:
         self.connection.arrives_anyway = arrives
         self.connection.failures.append(error)
+
+    def take_long(self) -> None:
+        self.connection.slow = 0.2
 
     async def owner_types(self) -> None:
         await asyncio.to_thread(self.connection.observer.on_event, 17, self._owner_event())
@@ -269,6 +278,29 @@ async def test_the_owners_hand_is_known_at_once_and_pending_until_stored(world: 
     assert (seen.count, seen.pending) == (1, True)
     assert (later.count, later.pending) == (1, False)
     assert world.wire.owner_hand("444@lid").count == 0
+
+
+async def test_a_text_on_its_way_to_the_client_stays_when_the_owner_writes(world: World) -> None:
+    world.take_long()
+    sent = Outgoing(CHAT, "hola", os.urandom(32), world.wire.owner_hand(CHAT))
+    sending = asyncio.ensure_future(world.wire.send(sent))
+    await asyncio.sleep(0.05)
+    await world.owner_types()
+
+    with pytest.raises(TakenOver):
+        await sending
+    assert world.texts() == []
+
+
+async def test_a_text_goes_where_the_owner_was_before_the_look_and_not_after(world: World) -> None:
+    await world.owner_types()
+    await world.owner_stored()
+    await asyncio.sleep(0.05)
+    await world.wire.send(Outgoing(CHAT, "uno", os.urandom(32), world.wire.owner_hand(CHAT)))
+    with pytest.raises(TakenOver):
+        await world.wire.send(Outgoing(CHAT, "dos", os.urandom(32), OwnerHand()))
+
+    assert world.texts() == ["uno"]
 
 
 async def test_after_a_power_loss_a_send_without_a_trace_counts_as_sent(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from uuid import UUID
@@ -11,7 +12,7 @@ from uuid import UUID
 from bot.whatsapp.callbacks import Observer
 from bot.whatsapp.library import LibraryMissing, Protos, read_protos
 from bot.whatsapp.session import Connection
-from bot.wire import NotSent
+from bot.wire import NotSent, TakenOver
 from models.errors import LyroxError
 
 _TABLES = """
@@ -97,12 +98,14 @@ class FakeConnection:
         """Over."""
         self.stopped.set()
 
-    async def send(self, chat: str, text: str, secret: bytes) -> str:
+    async def send(self, chat: str, text: str, secret: bytes, *, still: Callable[[], bool]) -> str:
         """Write what the client writes before the wire, then send."""
         self._sending += 1
         self.most_at_once = max(self.most_at_once, self._sending)
         try:
             await asyncio.sleep(self.slow)
+            if not still():
+                raise TakenOver("the owner wrote in the chat")
             return self._send(chat, text, secret)
         finally:
             self._sending -= 1

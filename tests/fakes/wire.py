@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from bot.wire import NotSent, Outgoing, OwnerHand, Settlement, Unconfirmed, Unsettled
+from bot.wire import NotSent, Outgoing, OwnerHand, Settlement, TakenOver, Unconfirmed, Unsettled
 from models.errors import LyroxError
 from models.values import Channel
 
@@ -90,6 +90,8 @@ class FakeWire:
         await asyncio.sleep(self.seconds)
         if not self.connected:
             raise NotSent("WhatsApp is not connected")
+        if outgoing.hand not in (None, self.owner_hand(outgoing.chat)):
+            raise TakenOver("the owner wrote in the chat")
         if not self.failures:
             return self._arrive(outgoing)
         failure = self.failures.pop(0)

@@ -431,6 +431,30 @@ async def test_the_owner_typing_during_the_last_look_still_stops_the_part(
     assert await scene.rows("turns") == ["silent"]
 
 
+async def test_the_owner_typing_on_a_parts_last_stretch_stops_it_and_all_after_it(
+    open_scene: OpenScene,
+) -> None:
+    echo = Echo(says=lambda _: Reply(("uno", "dos"), "persona"))
+    async with open_scene(handlers=[echo]) as scene:
+        scene.wire.seconds = 0.2
+        sent = message(scene.company)
+        await scene.receive(sent)
+
+        async def under_way() -> bool:
+            return "sending" in await scene.rows("outbox")
+
+        await scene.until(under_way)
+        scene.wire.owner_types(sent.chat)
+
+        async def stopped() -> bool:
+            return await scene.rows("outbox") == ["stopped", "stopped"]
+
+        await scene.until(stopped)
+
+    assert scene.wire.texts() == []
+    assert await scene.rows("outbox", "DISTINCT reason") == ["paused: owner"]
+
+
 async def test_a_message_that_was_not_kept_is_not_counted(open_scene: OpenScene) -> None:
     async with open_scene(handlers=[Echo()], limits={"messages_per_minute": 1}) as scene:
         sent = message(scene.company, "hola")

@@ -15,7 +15,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,6 +24,7 @@ from bot.whatsapp.callbacks import Observer
 from bot.whatsapp.events import MESSAGE
 from bot.whatsapp.library import Protos, read_protos
 from bot.whatsapp.session import Connection
+from bot.wire import TakenOver
 from tests.fakes.connection import SessionFile
 
 _REGISTERED, _CONNECTED, _CAUGHT_UP = 0, 3, 27
@@ -127,10 +128,12 @@ class PhoneConnection:
         """The phone forgets the device."""
         SessionFile(self._session).unpair()
 
-    async def send(self, chat: str, text: str, secret: bytes) -> str:
+    async def send(self, chat: str, text: str, secret: bytes, *, still: Callable[[], bool]) -> str:
         """Secret, ratchet, wire: in the client's own order, with a place to die before each."""
         wa_id = "3EB0" + hashlib.sha256(secret).hexdigest()[:18].upper()
         file = SessionFile(self._session)
+        if not still():
+            raise TakenOver("the owner wrote in the chat")
         self._obey("before the secret")
         file.write_secret(chat, wa_id, secret)
         self._obey("before the ratchet")

@@ -15,7 +15,7 @@ from bot.whatsapp.callbacks import SUBSCRIBED
 from bot.whatsapp.client import Client
 from bot.whatsapp.gate import Gate
 from bot.whatsapp.library import Library, Protos
-from bot.wire import NotSent, Unconfirmed
+from bot.wire import NotSent, TakenOver, Unconfirmed
 from models.errors import GiveUp
 from tests.fakes.client_code import FakeCode, Life
 
@@ -191,6 +191,27 @@ async def test_a_send_without_an_end_is_unconfirmed_and_its_late_end_harms_nobod
     stage.answers("timed out waiting for message send response")
     answer.set()
     await client.stop(quiet=0.01)
+
+
+async def test_a_text_that_waited_for_its_turn_stays_when_the_owner_wrote_meanwhile(
+    stage: Stage,
+) -> None:
+    client, starting, wrote = stage.client(), threading.Event(), threading.Event()
+    await client.start()
+    other = asyncio.ensure_future(stage.gate.alone(lambda: None, starting, limit=5))
+    await asyncio.sleep(0.05)
+    sending = asyncio.ensure_future(
+        client.send(CHAT, "hola", SECRET, still=lambda: not wrote.is_set())
+    )
+    await asyncio.sleep(0.05)
+    wrote.set()
+    starting.set()
+
+    with pytest.raises(TakenOver):
+        await sending
+    await other
+    await client.stop(quiet=0.01)
+    assert stage.code.sent == []
 
 
 async def test_nothing_is_asked_before_the_client_knows_the_company_nor_after_its_stop(
