@@ -1,4 +1,4 @@
-"""Opening and closing one loopback listener, with the limits every page of ours shares."""
+"""Opening and closing one listener, with the limits every page of ours shares."""
 
 import errno
 import ipaddress
@@ -20,13 +20,19 @@ BODY_BYTES = 1024
 
 @asynccontextmanager
 async def listening(
-    listen: str, app: web.Application, *, idle_seconds: float = IDLE_SECONDS
+    listen: str,
+    app: web.Application,
+    *,
+    key: str = "web.listen",
+    public: bool = False,
+    idle_seconds: float = IDLE_SECONDS,
 ) -> AsyncIterator[str]:
-    """Serve *app* on the loopback address *listen*; yields the real ``host:port``.
+    """Serve *app* on *listen*, loopback unless it is *public*; yields the real ``host:port``.
 
-    Raises StartupRefused for an address that is not ours to use, Unavailable for one in use.
+    Raises StartupRefused for an address that is not ours to use, Unavailable for one in use; both
+    name the setting *key*.
     """
-    host, port = _address(listen)
+    host, port = _address(listen, key, public=public)
     app.on_response_prepare.append(_seal)
     runner = web.AppRunner(
         app,
@@ -39,7 +45,7 @@ async def listening(
     )
     await runner.setup()
     try:
-        await _start(web.TCPSite(runner, host, port), listen)
+        await _start(web.TCPSite(runner, host, port), listen, key)
         real_host, real_port = runner.addresses[0][:2]
         yield f"[{real_host}]:{real_port}" if ":" in real_host else f"{real_host}:{real_port}"
     finally:
@@ -52,12 +58,11 @@ def is_loopback(netloc: str) -> bool:
     return host == "localhost" or (_is_ip(host) and ipaddress.ip_address(host).is_loopback)
 
 
-def _address(listen: str) -> tuple[str, int]:
+def _address(listen: str, key: str, *, public: bool) -> tuple[str, int]:
     host, port = _split(listen)
-    if port is None or not is_loopback(listen):
-        raise StartupRefused(
-            f"web.listen: {listen} is not a loopback host:port; use one such as 127.0.0.1:8710"
-        )
+    if port is None or not (public or is_loopback(listen)):
+        kind = "host:port" if public else "loopback host:port"
+        raise StartupRefused(f"{key}: {listen} is not a {kind}; use one such as 127.0.0.1:8710")
     return ("127.0.0.1" if host == "localhost" else host), port
 
 
@@ -77,19 +82,19 @@ def _is_ip(host: str) -> bool:
     return True
 
 
-async def _start(site: web.TCPSite, listen: str) -> None:
+async def _start(site: web.TCPSite, listen: str, key: str) -> None:
     try:
         await site.start()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise Unavailable(
-                f"web.listen: {listen} is in use by another process; end it or choose another port"
+                f"{key}: {listen} is in use by another process; end it or choose another port"
             ) from None
         if error.errno == errno.EACCES:
             raise StartupRefused(
-                f"web.listen: {listen} is not allowed to this user; choose a port above 1023"
+                f"{key}: {listen} is not allowed to this user; choose a port above 1023"
             ) from None
-        raise Unavailable(f"web.listen: cannot listen on {listen}: {error.strerror}") from None
+        raise Unavailable(f"{key}: cannot listen on {listen}: {error.strerror}") from None
 
 
 async def _seal(_request: web.Request, response: web.StreamResponse) -> None:

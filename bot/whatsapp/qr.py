@@ -1,4 +1,4 @@
-"""The only door of segno: a pairing code as squares for a terminal."""
+"""The only door of segno: a pairing code as squares, for a terminal and for a page."""
 
 import io
 
@@ -10,3 +10,11 @@ def qr_text(code: str) -> str:
     drawing = io.StringIO()
     segno.make_qr(code, error="l").terminal(drawing, border=2, compact=True)
     return drawing.getvalue()
+
+
+def qr_svg(code: str) -> str:
+    """*code* as one SVG element, dark on light, without a size of its own."""
+    drawn: str = segno.make_qr(code, error="m").svg_inline(
+        border=4, dark="#000", light="#fff", omitsize=True, svgclass=None, lineclass=None
+    )
+    return drawn

@@ -26,13 +26,14 @@ class State:
         """The document's state."""
         return self.meaning.phase
 
-    def sentence(self, language: str = "es") -> str:
-        """What is so, and what to do next, in one line."""
-        meaning = self.meaning
-        words = (meaning.es, meaning.next_es) if language == "es" else (meaning.en, meaning.next_en)
-        return f"{self._filled(words[0], language)} {words[1]}"
-
-    def _filled(self, template: str, language: str) -> str:
+    def fact(self, language: str = "es", *, detail: str = "") -> str:
+        """What is so, for somebody whom our commands do not help."""
+        template = self.meaning.es if language == "es" else self.meaning.en
         to = "hasta" if language == "es" else "until"
         until = f" ({to} {self.until:%Y-%m-%d %H:%M} UTC)" if self.until else ""
-        return template.format(until=until, detail=f" ({self.detail})" if self.detail else "")
+        return template.format(until=until, detail=f" ({detail})" if detail else "")
+
+    def sentence(self, language: str = "es") -> str:
+        """What is so, and what to do next, in one line."""
+        following = self.meaning.next_es if language == "es" else self.meaning.next_en
+        return f"{self.fact(language, detail=self.detail)} {following}"

@@ -1,6 +1,8 @@
+import re
+
 import segno
 
-from bot.whatsapp.qr import qr_text
+from bot.whatsapp.qr import qr_svg, qr_text
 
 CODE = "https://wa.me/settings/linked_devices#" + "x" * 170
 
@@ -21,3 +23,24 @@ def test_the_drawing_reads_back_square_by_square() -> None:
     wanted = [list(row) for row in segno.make_qr(CODE, error="l").matrix_iter(border=2)]
 
     assert rows[: len(wanted)] == wanted
+
+
+def test_the_svg_reads_back_square_by_square_with_a_quiet_zone() -> None:
+    wanted = [list(row) for row in segno.make_qr(CODE, error="m").matrix_iter(border=4)]
+    drawn = [[0] * len(wanted) for _ in wanted]
+    svg = qr_svg(CODE)
+    (path,) = re.findall(r'stroke="#000" d="([^"]+)"', svg)
+    column, row = 0, 0.0
+    for command, numbers in re.findall(r"([Mmh])([^Mmh]+)", path):
+        first, *others = map(float, re.findall(r"-?[\d.]+", numbers))
+        if command == "h":
+            for step in range(int(first)):
+                drawn[int(row)][column + step] = 1
+            column += int(first)
+        else:
+            column = int(first) + (column if command == "m" else 0)
+            row = others[0] + (row if command == "m" else 0)
+
+    assert drawn == wanted
+    assert svg.startswith(f'<svg viewBox="0 0 {len(wanted)} {len(wanted)}">')
+    assert "style" not in svg
