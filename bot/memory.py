@@ -13,7 +13,7 @@ from bot.context_cache import ContextCache
 from bot.lanes import Chat
 from models.conversations import Conversations
 from models.errors import RetryLater
-from models.ledger import Desk, Forgotten
+from models.ledger import Desk, Forgotten, Written
 from models.values import CustomerRef, Line, Sender
 
 log = logging.getLogger(__name__)
@@ -117,13 +117,13 @@ class Memory:
                 await self._write_overdue(float("inf"))
         await self._mark(*self.take_ripe(float("inf")))
 
-    def take_ripe(self, before: float | None = None) -> tuple[list[int], list[int]]:
+    def take_ripe(self, before: float | None = None) -> tuple[list[Written], list[Written]]:
         """Rows of inbox and outbox that whoever calls this tells the ledger to mark."""
         before = _now() - RIPE_SECONDS if before is None else before
-        rows: dict[str, list[int]] = {"inbox": [], "outbox": []}
+        rows: dict[str, list[Written]] = {"inbox": [], "outbox": []}
         while self._unmarked and self._unmarked[0][0] <= before:
             _, note = self._unmarked.popleft()
-            rows[note.ledger].append(note.row_id)
+            rows[note.ledger].append((note.row_id, note.customer.id))
         return rows["inbox"], rows["outbox"]
 
     async def _write(self, chat: Chat) -> None:
@@ -167,7 +167,7 @@ class Memory:
         self._unmarked.extend((now, note) for note in notes)
         self._touched.set()
 
-    async def _mark(self, inbox: Sequence[int], outbox: Sequence[int]) -> None:
+    async def _mark(self, inbox: Sequence[Written], outbox: Sequence[Written]) -> None:
         if not inbox and not outbox:
             return
         try:

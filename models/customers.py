@@ -8,6 +8,7 @@ from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.fields import Now, SqlDefault
 
 from models.companies import Company
+from models.customer_merges import customer_now
 from models.errors import BadInput
 from models.tenancy import CompanyModel, company_scope
 
@@ -46,13 +47,9 @@ class Customer(CompanyModel):
 
 
 async def find_customer(company_id: UUID, ref: str) -> Customer:
-    """The customer that *ref* names: a UUID, or the exact ``phone``."""
-    try:
-        wanted: dict[str, object] = {"id": UUID(ref)}
-    except ValueError:
-        wanted = {"phone": ref}
+    """The customer that *ref* names: a UUID, or the exact ``phone``, now or before a merge."""
     async with company_scope(company_id):
-        customer = await Customer.of(company_id).get_or_none(**wanted)
+        customer = await Customer.of(company_id).get_or_none(**await _named(company_id, ref))
     if customer is None:
         raise BadInput(
             f"there is no customer {ref!r} of this company; write the UUID or the exact phone,"
@@ -65,9 +62,17 @@ async def pause_customer(
     company_id: UUID, customer_id: UUID, *, until: datetime | None, reason: str = "command"
 ) -> None:
     """Silence the persona in one chat until a time; None lets it speak again."""
+    values = {"paused_until": until, "pause_reason": reason if until else None}
     async with company_scope(company_id):
-        await (
-            Customer.of(company_id)
-            .filter(id=customer_id)
-            .update(paused_until=until, pause_reason=reason if until else None)
-        )
+        customers = Customer.of(company_id)
+        if not await customers.filter(id=customer_id).update(**values):
+            now = await customer_now(company_id, customer_id)
+            await customers.filter(id=now).update(**values)
+
+
+async def _named(company_id: UUID, ref: str) -> dict[str, object]:
+    try:
+        return {"id": await customer_now(company_id, UUID(ref))}
+    except ValueError:
+        # Whoever has shown a number since is found by the LID all the same.
+        return {"whatsapp_lid": ref[4:]} if ref.startswith("lid:") else {"phone": ref}

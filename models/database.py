@@ -23,7 +23,7 @@ from models.lost import HEALING_SECONDS, lost_means, refused_at_the_door, refuse
 TABLES = (
     "users", "companies", "products", "customers", "sales", "agent_logs", "subscriptions",
     "hosts", "session_leases", "turns", "inbox", "outbox",
-    "events", "incidents", "deliveries", "alert_settings",
+    "customer_merges", "events", "incidents", "deliveries", "alert_settings",
 )  # fmt: skip
 APP = {
     "models": [f"models.{table}" for table in TABLES],

@@ -25,15 +25,22 @@ from models.values import (
 
 Call = Callable[..., Awaitable[Mapping[str, Any]]]
 
+Written = tuple[int, UUID]
+"""A ledger row whose line is in a conversation document, and that document's customer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What intake did: ``verdict`` is new, collision or duplicate; ``reason`` means silence."""
+    """What intake did: ``verdict`` is new, collision or duplicate; ``reason`` means silence.
+
+    ``former`` is the phone under which the customer was known until this message.
+    """
 
     verdict: str
     inbox_id: int | None
     customer: CustomerRef
     reason: str | None
+    former: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +126,12 @@ class Ledger:
             pause_seconds, over,
         )  # fmt: skip
         customer = CustomerRef(
-            row["customer_id"], message.phone, row["customer_name"], Stage(row["stage"] or "lead")
+            row["customer_id"],
+            row["phone"] or message.phone,
+            row["customer_name"],
+            Stage(row["stage"] or "lead"),
         )
-        return Accepted(row["verdict"], row["inbox_id"], customer, row["reason"])
+        return Accepted(row["verdict"], row["inbox_id"], customer, row["reason"], row["former"])
 
     async def limit(
         self,
@@ -280,14 +290,14 @@ class Desk:
         running: Sequence[UUID],
         *,
         age_seconds: float,
-        inbox: Sequence[int] = (),
-        outbox: Sequence[int] = (),
+        inbox: Sequence[Written] = (),
+        outbox: Sequence[Written] = (),
     ) -> int:
         """Free this host's turns that it no longer runs (*running* are customers); how many.
 
         The conversation documents hold the rows *inbox* and *outbox* now.
         """
-        args = (host, list(running), age_seconds, list(inbox), list(outbox))
+        args = (host, list(running), age_seconds, *_columns(inbox), *_columns(outbox))
         row = await self._call("desk_tidy", *args)
         return int(next(iter(row.values())))
 
@@ -308,9 +318,12 @@ class Desk:
         row = await self._call("desk_unremembered", age_seconds, limit)
         return [_forgotten(raw) for raw in _json(next(iter(row.values())))]
 
-    async def remembered(self, inbox: Sequence[int], outbox: Sequence[int]) -> None:
-        """The conversation documents hold these rows now."""
-        await self._call("desk_remembered", list(inbox), list(outbox))
+    async def remembered(self, inbox: Sequence[Written], outbox: Sequence[Written]) -> None:
+        """The conversation documents hold these rows now.
+
+        A row whose customer has another id since stays unmarked: its line is in a former document.
+        """
+        await self._call("desk_remembered", *_columns(inbox), *_columns(outbox))
 
     async def overview(self) -> dict[str, Any]:
         """Companies, backlog and hand-overs, as ``lyrox status`` shows them."""
@@ -366,6 +379,10 @@ def ai_metadata(document: Mapping[str, Any] | None) -> AiMetadata | None:
         sentiment=document.get("sentiment"),
         confidence=document.get("confidence"),
     )
+
+
+def _columns(rows: Sequence[Written]) -> tuple[list[int], list[UUID]]:
+    return [row for row, _ in rows], [customer for _, customer in rows]
 
 
 def _json(value: Any) -> Any:

@@ -13,29 +13,52 @@ CREATE FUNCTION enter_system() RETURNS void LANGUAGE sql AS $$
          set_config('app.system', 'on', true);
 $$;
 
--- Which customer a message belongs to: by phone, else by LID; made when unknown. A customer
--- known only by LID gains the phone number with the first message that shows it.
-CREATE FUNCTION road_customer(p_company uuid, p_phone text, p_lid text, p_name text)
-RETURNS uuid LANGUAGE plpgsql AS $$
-DECLARE v_id uuid; v_phone text;
+-- Which customer a message belongs to, made when unknown: the number decides where it is shown,
+-- else the LID. A customer known only by LID gains the number with the first message that shows
+-- it; one who stands in two rows until then becomes one (road_merge). A row with another LID is
+-- somebody else's. former: the phone under which the customer was known until now.
+CREATE FUNCTION road_customer(p_company uuid, p_phone text, p_lid text, p_name text,
+                              OUT id uuid, OUT former text)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE v_hidden boolean := p_phone LIKE 'lid%'; v_lid text; v_by_lid uuid; v_phone text;
 BEGIN
-  SELECT id INTO v_id FROM customers WHERE company_id = p_company AND phone = p_phone;
-  IF v_id IS NOT NULL THEN RETURN v_id; END IF;
-  IF p_lid IS NOT NULL THEN
-    SELECT id, phone INTO v_id, v_phone FROM customers
-     WHERE company_id = p_company AND whatsapp_lid = p_lid;
-    IF v_id IS NOT NULL THEN
-      IF v_phone LIKE 'lid%' AND p_phone NOT LIKE 'lid%' THEN
-        UPDATE customers SET phone = p_phone WHERE company_id = p_company AND id = v_id;
-      END IF;
-      RETURN v_id;
-    END IF;
+  SELECT c.id, c.whatsapp_lid INTO road_customer.id, v_lid FROM customers c
+   WHERE c.company_id = p_company AND c.phone = p_phone;
+  IF FOUND AND (p_lid IS NULL OR v_lid = p_lid) THEN RETURN; END IF;
+  IF v_hidden THEN
+    SELECT c.id INTO road_customer.id FROM customers c
+     WHERE c.company_id = p_company AND c.whatsapp_lid = p_lid;
+    IF FOUND THEN RETURN; END IF;
   END IF;
-  INSERT INTO customers (company_id, phone, name, whatsapp_lid)
-  VALUES (p_company, p_phone, p_name, p_lid)
-  ON CONFLICT (company_id, phone) DO UPDATE SET name = coalesce(customers.name, excluded.name)
-  RETURNING id INTO v_id;
-  RETURN v_id;
+
+  -- Something is to be learned. One at a time for this number and for this LID, always in this
+  -- order; what another one has just learned is seen.
+  PERFORM pg_advisory_xact_lock(hashtextextended(p_company || p_phone, 0));
+  PERFORM pg_advisory_xact_lock(hashtextextended(p_company || ' lid ' || p_lid, 0))
+    WHERE p_lid IS NOT NULL;
+  SELECT c.id, c.whatsapp_lid INTO road_customer.id, v_lid FROM customers c
+   WHERE c.company_id = p_company AND c.phone = p_phone;
+  SELECT c.id, c.phone INTO v_by_lid, v_phone FROM customers c
+   WHERE c.company_id = p_company AND c.whatsapp_lid = p_lid;
+  IF id IS NULL AND v_by_lid IS NULL THEN
+    INSERT INTO customers (company_id, phone, name, whatsapp_lid)
+    VALUES (p_company, p_phone, p_name, p_lid)
+    ON CONFLICT (company_id, phone) DO UPDATE SET name = coalesce(customers.name, excluded.name)
+    RETURNING customers.id INTO road_customer.id;
+  ELSIF id IS NULL THEN
+    id := v_by_lid;
+    IF NOT v_hidden THEN
+      UPDATE customers SET phone = p_phone WHERE company_id = p_company AND customers.id = v_by_lid;
+      former := v_phone;
+    END IF;
+  ELSIF v_lid IS NULL AND v_by_lid IS NULL THEN
+    UPDATE customers SET whatsapp_lid = p_lid
+     WHERE company_id = p_company AND customers.id = road_customer.id;
+  ELSIF v_lid IS NULL AND v_phone LIKE 'lid%' THEN
+    PERFORM road_merge(p_company, v_by_lid, road_customer.id);
+    former := v_phone;
+  END IF;
 END $$;
 
 -- A newer message takes back an answer of which nothing has left yet, at most twice a turn.
@@ -49,6 +72,9 @@ BEGIN
      AND o.kind = 'reply' AND t.superseded < 2
    LIMIT 1;
   IF v_turn IS NULL THEN RETURN false; END IF;
+  -- A person who stood in two rows may have an open turn and another one's answer.
+  IF EXISTS (SELECT 1 FROM turns WHERE company_id = p_company AND customer_id = p_customer
+              AND state = 'open') THEN RETURN false; END IF;
   -- Delivery locks the same rows: whoever wins them decides.
   PERFORM 1 FROM outbox WHERE turn_id = v_turn ORDER BY id FOR UPDATE;
   IF EXISTS (SELECT 1 FROM outbox WHERE turn_id = v_turn
@@ -72,7 +98,7 @@ CREATE FUNCTION road_accept(
   p_chat text, p_name text, p_kind text, p_content text, p_sent_at timestamptz,
   p_journal_seq bigint, p_reason text, p_pause_seconds double precision, p_over text,
   OUT verdict text, OUT inbox_id bigint, OUT customer_id uuid, OUT reason text,
-  OUT customer_name text, OUT stage text)
+  OUT customer_name text, OUT stage text, OUT phone text, OUT former text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -80,7 +106,16 @@ DECLARE
   v_paused boolean; v_pause text; v_full boolean;
 BEGIN
   PERFORM enter_company(p_company);
-  v_customer := road_customer(p_company, p_phone, p_lid, CASE WHEN p_sender = 'customer' THEN p_name END);
+  LOOP
+    SELECT r.id, r.former INTO v_customer, road_accept.former FROM road_customer(
+      p_company, p_phone, p_lid, CASE WHEN p_sender = 'customer' THEN p_name END) r;
+    SELECT (c.paused_until > now()) IS TRUE OR co.paused, coalesce(c.pause_reason, 'company'),
+           (c.limited_until > now()) IS TRUE
+      INTO v_paused, v_pause, v_full
+      FROM customers c JOIN companies co ON co.id = c.company_id
+     WHERE c.company_id = p_company AND c.id = v_customer FOR NO KEY UPDATE OF c;
+    EXIT WHEN FOUND;  -- Else it has become one with another row in this moment.
+  END LOOP;
   verdict := 'new';
   SELECT i.customer_id INTO v_other FROM inbox i
    WHERE i.company_id = p_company AND i.wa_id = p_wa_id;
@@ -91,11 +126,6 @@ BEGIN
     v_wa := p_wa_id || '#' || v_customer; verdict := 'collision';
   END IF;
 
-  SELECT (c.paused_until > now()) IS TRUE OR co.paused, coalesce(c.pause_reason, 'company'),
-         (c.limited_until > now()) IS TRUE
-    INTO v_paused, v_pause, v_full
-    FROM customers c JOIN companies co ON co.id = c.company_id
-   WHERE c.company_id = p_company AND c.id = v_customer FOR NO KEY UPDATE OF c;
   reason := CASE WHEN p_sender = 'owner' THEN 'written by the owner'
                  WHEN p_reason IS NOT NULL THEN p_reason
                  WHEN v_paused THEN 'paused: ' || v_pause
@@ -111,22 +141,19 @@ BEGIN
   IF inbox_id IS NULL THEN verdict := 'duplicate'; RETURN; END IF;
 
   IF p_sender = 'owner' THEN
-    -- A person may stand in two rows until their number and their LID are known to be one.
+    -- Whose LID and number are in two rows that each have another number is paused in both.
     UPDATE customers c SET pause_reason = 'owner', paused_until =
            greatest(c.paused_until, now() + make_interval(secs => p_pause_seconds))
      WHERE c.company_id = p_company AND c.whatsapp_lid = p_lid AND c.id <> v_customer;
     UPDATE customers c SET pause_reason = 'owner', paused_until =
            greatest(c.paused_until, now() + make_interval(secs => p_pause_seconds))
      WHERE c.company_id = p_company AND c.id = v_customer
-     RETURNING c.name, c.stage INTO customer_name, stage;
+     RETURNING c.name, c.stage, c.phone INTO customer_name, stage, road_accept.phone;
   ELSE
     UPDATE customers c SET last_interaction = greatest(c.last_interaction, p_sent_at),
-           total_interactions = c.total_interactions + 1, name = coalesce(c.name, p_name),
-           whatsapp_lid = CASE WHEN c.whatsapp_lid IS NULL AND p_lid IS NOT NULL AND NOT EXISTS (
-               SELECT 1 FROM customers d WHERE d.company_id = p_company AND d.whatsapp_lid = p_lid)
-             THEN p_lid ELSE c.whatsapp_lid END
+           total_interactions = c.total_interactions + 1, name = coalesce(c.name, p_name)
      WHERE c.company_id = p_company AND c.id = v_customer
-     RETURNING c.name, c.stage INTO customer_name, stage;
+     RETURNING c.name, c.stage, c.phone INTO customer_name, stage, road_accept.phone;
     IF reason IS NULL THEN PERFORM road_supersede(p_company, v_customer); END IF;
   END IF;
 END $$;
@@ -139,6 +166,7 @@ CREATE FUNCTION road_limit(p_company uuid, p_customer uuid, p_seconds double pre
 LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM enter_company(p_company);
+  p_customer := road_lock(p_company, p_customer);
   UPDATE customers SET limited_until = now() + make_interval(secs => p_seconds)
    WHERE company_id = p_company AND id = p_customer;
   UPDATE inbox SET state = 'silent', reason = p_over
@@ -151,7 +179,7 @@ CREATE FUNCTION road_admit(p_company uuid, p_customer uuid, p_inbox bigint) RETU
 LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM enter_company(p_company);
-  PERFORM 1 FROM customers WHERE company_id = p_company AND id = p_customer FOR NO KEY UPDATE;
+  p_customer := road_lock(p_company, p_customer);
   PERFORM road_supersede(p_company, p_customer);
   UPDATE inbox SET state = 'pending', reason = NULL
    WHERE company_id = p_company AND id = p_inbox AND state = 'silent';
@@ -164,7 +192,7 @@ DECLARE v_id bigint;
 BEGIN
   PERFORM enter_company(p_company);
   INSERT INTO outbox (company_id, customer_id, kind, channel, chat, content)
-  VALUES (p_company, p_customer, 'notice', p_channel, p_chat, p_text) RETURNING id INTO v_id;
+  VALUES (p_company, road_lock(p_company, p_customer), 'notice', p_channel, p_chat, p_text) RETURNING id INTO v_id;
   RETURN v_id;
 END $$;
 
@@ -177,6 +205,13 @@ RETURNS void LANGUAGE sql AS $$
    WHERE company_id = p_company AND id = p_turn;
 $$;
 
+-- The id under which a conversation remembers a message: a collision's (`id#customer`) without
+-- its addition, because it is one message when the two customers turn out to be one.
+CREATE FUNCTION line_id(p_wa_id text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN length(p_wa_id) > 37 AND left(right(p_wa_id, 37), 1) = '#'
+              THEN left(p_wa_id, -37) ELSE p_wa_id END;
+$$;
+
 -- Everything a turn needs, in one document. outcome: claimed | busy | nothing | silent.
 CREATE FUNCTION road_claim(p_company uuid, p_customer uuid, p_host uuid) RETURNS jsonb
 LANGUAGE plpgsql AS $$
@@ -186,6 +221,10 @@ BEGIN
   -- The customer's row serialises claims, answers and pauses of one chat.
   SELECT * INTO v_customer FROM customers
    WHERE company_id = p_company AND id = p_customer FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    p_customer := road_lock(p_company, p_customer);
+    SELECT * INTO v_customer FROM customers WHERE company_id = p_company AND id = p_customer;
+  END IF;
   IF NOT FOUND THEN RETURN jsonb_build_object('outcome', 'nothing'); END IF;
   SELECT * INTO v_turn FROM turns
    WHERE company_id = p_company AND customer_id = p_customer AND state = 'open';
@@ -234,7 +273,7 @@ BEGIN
                    'description', p.description, 'price', p.price::text, 'currency', p.currency,
                    'payment_link', p.payment_link) ORDER BY p.created_at, p.id), '[]'::jsonb)
                    FROM products p WHERE p.company_id = p_company AND p.active),
-    'messages', (SELECT jsonb_agg(jsonb_build_object('id', m.wa_id, 'row', m.id, 'at', m.sent_at,
+    'messages', (SELECT jsonb_agg(jsonb_build_object('id', line_id(m.wa_id), 'row', m.id, 'at', m.sent_at,
                    'text', m.content, 'kind', m.kind) ORDER BY m.sent_at, m.journal_seq, m.id)
                    FROM inbox m WHERE m.company_id = p_company AND m.turn_id = v_turn.id),
     'unremembered', road_unremembered(p_company, p_customer, v_turn.id));
@@ -244,7 +283,7 @@ END $$;
 CREATE FUNCTION road_unremembered(p_company uuid, p_customer uuid, p_turn uuid) RETURNS jsonb
 LANGUAGE sql AS $$
   SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.at, l.id), '[]'::jsonb) FROM (
-    (SELECT wa_id AS id, sent_at AS at, sender, content AS text FROM inbox
+    (SELECT line_id(wa_id) AS id, sent_at AS at, sender, content AS text FROM inbox
       WHERE company_id = p_company AND customer_id = p_customer AND NOT remembered
         AND turn_id IS DISTINCT FROM p_turn ORDER BY id DESC LIMIT 20)
     UNION ALL
@@ -263,8 +302,12 @@ LANGUAGE plpgsql AS $$
 DECLARE v_turn turns; v_customer customers;
 BEGIN
   PERFORM enter_company(p_company);
-  SELECT c.* INTO v_customer FROM customers c JOIN turns t ON t.customer_id = c.id
-   WHERE t.id = p_turn AND c.company_id = p_company FOR NO KEY UPDATE OF c;
+  LOOP
+    SELECT c.* INTO v_customer FROM customers c JOIN turns t ON t.customer_id = c.id
+     WHERE t.id = p_turn AND c.company_id = p_company FOR NO KEY UPDATE OF c;
+    -- Not there: it has become another customer's turn while we waited, or there is none.
+    EXIT WHEN FOUND OR NOT EXISTS (SELECT 1 FROM turns WHERE company_id = p_company AND id = p_turn);
+  END LOOP;
   UPDATE turns SET state = 'answered', handler = p_handler, details = p_details, closed_at = now()
    WHERE company_id = p_company AND id = p_turn AND attempt = p_attempt AND host_id = p_host
      AND state = 'open' RETURNING * INTO v_turn;
@@ -322,8 +365,11 @@ LANGUAGE plpgsql AS $$
 DECLARE v_turn turns;
 BEGIN
   PERFORM enter_company(p_company);
-  PERFORM 1 FROM customers c JOIN turns t ON t.customer_id = c.id AND t.company_id = c.company_id
-    WHERE t.company_id = p_company AND t.id = p_turn FOR NO KEY UPDATE OF c;
+  LOOP
+    PERFORM 1 FROM customers c JOIN turns t ON t.customer_id = c.id AND t.company_id = c.company_id
+      WHERE t.company_id = p_company AND t.id = p_turn FOR NO KEY UPDATE OF c;
+    EXIT WHEN FOUND OR NOT EXISTS (SELECT 1 FROM turns WHERE company_id = p_company AND id = p_turn);
+  END LOOP;
   UPDATE turns SET host_id = NULL, tries = tries + 1, reason = p_reason,
          due_at = now() + make_interval(secs => p_delay_seconds)
    WHERE company_id = p_company AND id = p_turn AND attempt = p_attempt AND host_id = p_host
@@ -367,9 +413,10 @@ BEGIN
   PERFORM enter_company(p_company);
   SELECT * INTO v_row FROM outbox WHERE company_id = p_company AND id = p_outbox FOR UPDATE;
   IF NOT FOUND OR v_row.state <> 'ready' THEN RETURN 'gone'; END IF;
-  -- Parts leave in order: an earlier one whose end is open comes first.
-  IF EXISTS (SELECT 1 FROM outbox WHERE turn_id = v_row.turn_id AND part < v_row.part
-              AND state IN ('ready', 'sending')) THEN RETURN 'gone'; END IF;
+  -- Replies to one person leave in order: an earlier one whose end is open comes first.
+  IF v_row.kind = 'reply' AND EXISTS (SELECT 1 FROM outbox WHERE company_id = p_company
+      AND customer_id = v_row.customer_id AND channel = v_row.channel AND id < p_outbox
+      AND state IN ('ready', 'sending') AND kind = 'reply') THEN RETURN 'gone'; END IF;
   IF v_row.channel = 'whatsapp' AND NOT EXISTS (SELECT 1 FROM session_leases
       WHERE company_id = p_company AND host_id = p_host AND fence = p_fence) THEN
     RETURN 'gone';
@@ -410,14 +457,25 @@ BEGIN
   END IF;
 END $$;
 
+-- Locks the customer of a part, who may become another while we wait.
+CREATE FUNCTION road_lock_part(p_company uuid, p_outbox bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  LOOP
+    PERFORM 1 FROM customers c JOIN outbox o ON o.customer_id = c.id AND o.company_id = c.company_id
+      WHERE o.company_id = p_company AND o.id = p_outbox FOR NO KEY UPDATE OF c;
+    EXIT WHEN FOUND
+      OR NOT EXISTS (SELECT 1 FROM outbox WHERE company_id = p_company AND id = p_outbox);
+  END LOOP;
+END $$;
+
 -- A part has left: metrics and the log line in the same statement. True: more is waiting.
 CREATE FUNCTION road_sent(p_company uuid, p_outbox bigint, p_wa_id text, p_confirmed boolean)
 RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE v_row outbox;
 BEGIN
   PERFORM enter_company(p_company);
-  PERFORM 1 FROM customers c JOIN outbox o ON o.customer_id = c.id AND o.company_id = c.company_id
-    WHERE o.company_id = p_company AND o.id = p_outbox FOR NO KEY UPDATE OF c;
+  PERFORM road_lock_part(p_company, p_outbox);
   UPDATE outbox SET state = 'sent', sent_at = now(), wa_id = p_wa_id, confirmed = p_confirmed
    WHERE company_id = p_company AND id = p_outbox AND state = 'sending' RETURNING * INTO v_row;
   IF NOT FOUND THEN RETURN false; END IF;
@@ -444,6 +502,7 @@ RETURNS void LANGUAGE plpgsql AS $$
 DECLARE v_turn uuid; v_customer uuid;
 BEGIN
   PERFORM enter_company(p_company);
+  IF p_give_up THEN PERFORM road_lock_part(p_company, p_outbox); END IF;
   UPDATE outbox SET state = CASE WHEN p_give_up THEN 'failed' ELSE 'ready' END, reason = p_reason,
          message_secret = NULL, sessions_hash = NULL, fence = NULL, host_id = NULL, sending_at = NULL
    WHERE company_id = p_company AND id = p_outbox AND state = 'sending'
@@ -587,7 +646,7 @@ BEGIN
 END $$;
 
 -- Turns of this host that no longer run in it, for example because PostgreSQL was away when
--- they ended: claimable again. p_running: customers whose turns do run.
+-- they ended: claimable again. p_running: customers whose turns do run, by any id they had.
 CREATE FUNCTION desk_strays(p_host uuid, p_running uuid[], p_age_seconds double precision)
 RETURNS int LANGUAGE plpgsql AS $$
 DECLARE v_turns int;
@@ -595,6 +654,7 @@ BEGIN
   PERFORM enter_system();
   UPDATE turns SET host_id = NULL, due_at = NULL
    WHERE state = 'open' AND host_id = p_host AND customer_id <> ALL (p_running)
+     AND customer_id NOT IN (SELECT new_id FROM customer_merges WHERE old_id = ANY (p_running))
      AND claimed_at < now() - make_interval(secs => p_age_seconds);
   GET DIAGNOSTICS v_turns = ROW_COUNT;
   RETURN v_turns;
@@ -637,11 +697,12 @@ END $$;
 -- Ledger rows that no conversation document is known to hold, older than p_age_seconds.
 CREATE FUNCTION desk_unremembered(p_age_seconds double precision, p_limit int) RETURNS jsonb
 LANGUAGE plpgsql AS $$
+DECLARE v_rows jsonb;
 BEGIN
   PERFORM enter_system();
-  RETURN (SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]'::jsonb) FROM (
+  SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]'::jsonb) INTO v_rows FROM (
     (SELECT 'inbox' AS ledger, i.id, i.company_id, i.customer_id, c.phone, c.name, c.stage,
-            i.wa_id AS line, i.sent_at AS at, i.sender, i.content AS text, NULL::jsonb AS ai
+            line_id(i.wa_id) AS line, i.sent_at AS at, i.sender, i.content AS text, NULL::jsonb AS ai
        FROM (SELECT * FROM inbox
               WHERE NOT remembered AND received_at < now() - make_interval(secs => p_age_seconds)
               ORDER BY id LIMIT p_limit) i
@@ -653,18 +714,30 @@ BEGIN
               WHERE state = 'sent' AND NOT remembered
                 AND sent_at < now() - make_interval(secs => p_age_seconds)
               ORDER BY id LIMIT p_limit) o
-       JOIN customers c ON c.company_id = o.company_id AND c.id = o.customer_id)) r);
+       JOIN customers c ON c.company_id = o.company_id AND c.id = o.customer_id)) r;
+  -- Whoever did not mark one may have written it under a former id.
+  UPDATE customer_merges SET mongo_done = false
+   WHERE mongo_done AND merged_at > now() - interval '1 day' AND new_id = ANY (ARRAY(
+     SELECT (r ->> 'customer_id')::uuid FROM jsonb_array_elements(v_rows) r));
+  RETURN v_rows;
 END $$;
 
-CREATE FUNCTION desk_remembered(p_inbox bigint[], p_outbox bigint[]) RETURNS void
+-- The conversation documents hold these rows, each under the customer it is given with. Where that
+-- is a former id by now, the row stays unmarked and the two documents are united once more.
+CREATE FUNCTION desk_remembered(p_inbox bigint[], p_inbox_of uuid[], p_outbox bigint[],
+                                p_outbox_of uuid[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM enter_system();
   -- Rows in use are left to the sweep: waiting for them here could be a deadlock.
-  UPDATE inbox SET remembered = true WHERE id IN (SELECT id FROM inbox
-    WHERE id = ANY (p_inbox) AND NOT remembered ORDER BY id FOR UPDATE SKIP LOCKED);
-  UPDATE outbox SET remembered = true WHERE id IN (SELECT id FROM outbox
-    WHERE id = ANY (p_outbox) AND NOT remembered ORDER BY id FOR UPDATE SKIP LOCKED);
+  UPDATE inbox SET remembered = true WHERE id IN (SELECT i.id FROM inbox i
+    JOIN unnest(p_inbox, p_inbox_of) AS w(id, customer_id) USING (id, customer_id)
+    WHERE NOT i.remembered ORDER BY i.id FOR UPDATE OF i SKIP LOCKED);
+  UPDATE outbox SET remembered = true WHERE id IN (SELECT o.id FROM outbox o
+    JOIN unnest(p_outbox, p_outbox_of) AS w(id, customer_id) USING (id, customer_id)
+    WHERE NOT o.remembered ORDER BY o.id FOR UPDATE OF o SKIP LOCKED);
+  UPDATE customer_merges SET mongo_done = false
+   WHERE mongo_done AND old_id = ANY (p_inbox_of || p_outbox_of);
 END $$;
 
 -- Companies that should have a session: active, and so is their owner. elsewhere: another living

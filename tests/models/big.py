@@ -6,7 +6,15 @@ from uuid import UUID
 
 import asyncpg
 
-BIG_TABLES = ("inbox", "outbox", "turns", "customers", "agent_logs", "deliveries")
+BIG_TABLES = (
+    "inbox",
+    "outbox",
+    "turns",
+    "customers",
+    "agent_logs",
+    "deliveries",
+    "customer_merges",
+)
 MOST_ROWS_FILTERED = 1000
 
 # 20 companies, 10,000 customers; 200,000 turns, 400,000 messages and as many bubbles.
@@ -69,6 +77,10 @@ INSERT INTO deliveries (company_id, channel, type, source, payload, created_at, 
 SELECT pg_temp.key('1', n % 2 + 1), 'events', 'message.received', 'inbox-' || n, '{}', now(),
        now() + interval '1 day'
   FROM generate_series(0, 99999) n;
+-- Ten thousand have been somebody else before.
+INSERT INTO customer_merges (old_id, company_id, new_id, mongo_done)
+SELECT pg_temp.key('5', n), pg_temp.key('1', n % 20 + 1), pg_temp.key('2', n), n >= 10
+  FROM generate_series(0, 9999) n;
 INSERT INTO hosts (id, name, role)
 SELECT pg_temp.key('4', n), 'host', 'daemon' FROM generate_series(0, 3) n;
 """
@@ -86,6 +98,11 @@ HOST = UUID("4" + f"{0:031x}")
 def customer(number: int) -> UUID:
     """A customer, of COMPANY when *number* is a multiple of 20."""
     return UUID("2" + f"{number:031x}")
+
+
+def former(number: int) -> UUID:
+    """The id that a customer had before a merge."""
+    return UUID("5" + f"{number:031x}")
 
 
 def turn(number: int) -> UUID:

@@ -522,7 +522,7 @@ async def test_history_not_yet_written_is_found_until_it_is_marked(
     kept = await accept(ledger, sent)
 
     (found,) = await desk.unremembered(age_seconds=0)
-    await desk.tidy(HOST, [], age_seconds=60, inbox=[kept.inbox_id or 0])
+    await desk.tidy(HOST, [], age_seconds=60, inbox=[(kept.inbox_id or 0, kept.customer.id)])
 
     assert (found.line.id, found.line.text) == (sent.wa_id, "hola")
     assert await desk.unremembered(age_seconds=0) == []

@@ -10,13 +10,18 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from tests.models.big import COMPANY, HOST, customer, faults, load, plans, row, turn
+from tests.models.big import COMPANY, HOST, customer, faults, former, load, plans, row, turn
 
 C, H = COMPANY, HOST
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TEXT = ("whatsapp", "customer", "+130540", "940", "chat-40", "Ana", "text", "Hola", NOW, 0)
 ROAD: dict[str, tuple[object, ...]] = {
     "road_accept": (C, "new-id", *TEXT, None, 3600.0, "over the limit"),
+    "road_merge": (C, customer(420), customer(440)),
+    "road_merge_turns": (C, customer(420), customer(440)),
+    "road_merge_repeated": (C, customer(420), customer(440)),
+    "road_lock": (C, former(20)),
+    "road_lock_part": (C, row(460)),
     "road_supersede": (C, customer(420)),
     "road_limit": (C, customer(200), 60.0, row(200), "over the limit"),
     "road_admit": (C, customer(420), row(420)),
@@ -40,11 +45,13 @@ ROAD: dict[str, tuple[object, ...]] = {
     "desk_beat": (H, "host", 0, "daemon"),
     "desk_bury": ([H],),
     "desk_strays": (H, [], 1.0),
-    "desk_tidy": (H, [], 1.0, [row(100)], [row(100)]),
+    "desk_tidy": (H, [], 1.0, [row(100)], [customer(100)], [row(100)], [customer(100)]),
     "desk_waiting": (1.0, 1000),
     "desk_ready": (),
     "desk_unremembered": (1.0, 200),
-    "desk_remembered": ([row(100)], [row(100)]),
+    "desk_remembered": ([row(100)], [customer(100)], [row(100)], [customer(100)]),
+    "desk_merges": (50,),
+    "desk_merged": (former(20),),
     "desk_wanted": (H,),
     "desk_watch": (NOW,),
     "road_next_delivery": (C, "events", NOW, 60.0),
