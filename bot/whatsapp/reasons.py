@@ -66,7 +66,7 @@ class Meaning:
 _OFF = Phase.DISCONNECTED
 _PAIR_ES = "Vuelve a vincular el teléfono con `lyrox pair`."
 _PAIR_EN = "Pair the phone again with `lyrox pair`."
-_WAIT_ES, _WAIT_EN = "No tienes que hacer nada.", "Nothing to do."
+_NOTHING = ("No tienes que hacer nada.", "Nothing to do.")
 
 MEANINGS = MappingProxyType(
     {
@@ -91,16 +91,14 @@ MEANINGS = MappingProxyType(
             WayOut.BY_ITSELF,
             "Conectando con WhatsApp.",
             "Connecting to WhatsApp.",
-            _WAIT_ES,
-            _WAIT_EN,
+            *_NOTHING,
         ),
         Reason.ONLINE: Meaning(
             Phase.CONNECTED,
             WayOut.BY_ITSELF,
             "WhatsApp conectado.",
             "WhatsApp is connected.",
-            _WAIT_ES,
-            _WAIT_EN,
+            *_NOTHING,
         ),
         Reason.PHONE_ASLEEP: Meaning(
             Phase.CONNECTED,
@@ -115,8 +113,7 @@ MEANINGS = MappingProxyType(
             WayOut.BY_ITSELF,
             "Se cortó la conexión con WhatsApp y se está recuperando.",
             "The connection to WhatsApp was lost and is coming back.",
-            _WAIT_ES,
-            _WAIT_EN,
+            *_NOTHING,
         ),
         Reason.UNREACHABLE: Meaning(
             _OFF,
