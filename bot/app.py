@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from bot import logs
+from bot.alerts.model_watch import ModelWatch
+from bot.alerts.opening import open_alerts
 from bot.config import Daemon as DaemonSettings
 from bot.config import Settings, secret
 from bot.daemon import Daemon
@@ -22,6 +24,7 @@ from bot.jobs import open_doorbell
 from bot.lanes import Chat
 from bot.llm import open_model
 from bot.metrics import Metrics
+from bot.pairing_site import pairing_site
 from bot.recycle import Recycling
 from bot.road import open_road
 from bot.seed import seed_emilio_born
@@ -34,6 +37,7 @@ from bot.watching import watch_models, watch_sessions, watch_stores
 from bot.whatsapp.sessions import Connector, Sessions
 from handlers import build, load_prompts
 from models import database
+from models.alerts import AlertDesk
 from models.errors import StartAgain
 
 log = logging.getLogger(__name__)
@@ -82,13 +86,18 @@ async def _opened(
     connector: Connector | None,
     recycling: Callable[[DaemonSettings, int], Recycling],
 ) -> AsyncIterator[Daemon]:
-    metrics = Metrics()
+    metrics, models = Metrics(), ModelWatch()
     prompts = load_prompts()
+
+    def on_call(target: str, outcome: str, seconds: float, tokens: int) -> None:
+        metrics.llm_call(target, outcome, seconds, tokens)
+        models.heard(target, outcome, seconds, tokens)
+
     async with AsyncExitStack() as stack:
         stores = await stack.enter_async_context(open_stores(settings, urls))
         doorbell = await stack.enter_async_context(open_doorbell(urls.redis))
         model = await stack.enter_async_context(
-            open_model(settings.llm, prompts, secrets=secret, on_call=metrics.llm_call)
+            open_model(settings.llm, prompts, secrets=secret, on_call=on_call)
         )
 
         async def ring(chat: Chat, newest: str) -> None:
@@ -105,6 +114,10 @@ async def _opened(
                 ring=ring,
             )
         )
+        desk = AlertDesk(stores.call)
+        alerts = await stack.enter_async_context(
+            open_alerts(settings, desk, metrics, models, targets=model.states)
+        )
         wakes = Wakes(stores.redis)
         states = PublicStates(
             road.desk,
@@ -113,21 +126,26 @@ async def _opened(
             host=host.id,
             on_connected=road.delivery.kick,
         )
+        leases = LeaseDesk(road.ledger, road.desk, host.id)
         sessions = Sessions(
             settings,
-            leases=LeaseDesk(road.ledger, road.desk, host.id),
+            leases=leases,
             states=states,
-            delivery=HeardDelivery(road.delivery, wakes),
+            delivery=alerts.own_chats.before(HeardDelivery(road.delivery, wakes)),
             accept=road.intake.accept,
             connector=connector,
         )
+        site = pairing_site(
+            settings, host.shard, states=sessions.states, leases=leases, metrics=metrics
+        )
+        await stack.enter_async_context(site)
         metrics.watch("doorbell_malformed", lambda: doorbell.skipped)
         recycled = recycling(settings.daemon, host.shard)
         watch_sessions(metrics, sessions, recycled)
         watch_stores(metrics, stores, doorbell, wakes)
         watch_models(metrics, model)
         yield Daemon(
-            *(settings, stores, road, doorbell, wakes, sessions, states, recycled, metrics),
+            *(settings, stores, road, doorbell, wakes, sessions, states, alerts, recycled, metrics),
             model.describe(),
         )
 

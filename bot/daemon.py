@@ -8,6 +8,7 @@ from functools import partial
 from uuid import UUID
 
 from bot import sd_notify
+from bot.alerts.opening import Alerts
 from bot.config import Settings
 from bot.directory import PublicStates
 from bot.jobs import Doorbell
@@ -46,6 +47,7 @@ class Daemon:
         wakes: Wakes,
         sessions: Sessions,
         states: PublicStates,
+        alerts: Alerts,
         recycling: Recycling,
         metrics: Metrics,
         model: str,
@@ -59,6 +61,7 @@ class Daemon:
         self._wakes = wakes
         self._sessions = sessions
         self._states = states
+        self._alerts = alerts
         self._recycling = recycling
         self._metrics = metrics
         self._model = model
@@ -66,6 +69,7 @@ class Daemon:
             settings,
             shard=road.host.shard,
             desk=road.desk,
+            alerts=alerts.desk,
             redis=stores.redis,
             conversations=stores.conversations,
             states=sessions.states,
@@ -92,6 +96,7 @@ class Daemon:
             "heart": self._road.heart.run(expect("heart")),
             "memory": self._road.memory.run(),
             "sweeper": self._road.sweeper.run(expect("sweeper")),
+            "alerts": self._alerts.loop.run(expect("alerts")),
             "backlog": self._count_backlog(),
             "doorbell": self._doorbell.answer(self._submit),
             "wakes": self._hear(),

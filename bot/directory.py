@@ -104,7 +104,7 @@ class PublicStates:
         self._metrics.sessions(_count(self._known))
         if state.phase is Phase.CONNECTED:
             self._on_connected(company_id)
-        data = {"reason": state.reason.value, **(pairing.as_json() if pairing else {})}
+        data = _words(state) | (pairing.as_json() if pairing else {})
         ours = await self._desk.record_session(
             company_id,
             self._host,
@@ -142,6 +142,12 @@ class PublicStates:
             await self._states.set(company_id, WhatsAppState(state.phase.value))
         except RetryLater as error:
             log.debug("a state is not in Redis yet", extra={"why": str(error)})
+
+
+def _words(state: State) -> dict[str, str]:
+    """The state as ``companies.whatsapp_session_data`` keeps it, for whoever speaks of it."""
+    until = {"until": state.until.isoformat()} if state.until else {}
+    return {"reason": state.reason.value, "detail": state.detail, **until}
 
 
 def _count(states: Mapping[UUID, State]) -> dict[str, int]:

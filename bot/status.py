@@ -12,6 +12,7 @@ from bot.config import Settings
 from bot.config import Stores as StoreSettings
 from bot.redis_store import RedisStore
 from bot.whatsapp.states import Phase, Reason, State
+from models.alerts import AlertDesk
 from models.conversations import Conversations
 from models.errors import LyroxError
 from models.ledger import Desk
@@ -64,6 +65,7 @@ class StatusPage:
         *,
         shard: int,
         desk: Desk,
+        alerts: AlertDesk,
         redis: RedisStore,
         conversations: Conversations,
         states: Callable[[], Mapping[UUID, State]],
@@ -72,8 +74,9 @@ class StatusPage:
         self._settings = settings
         self._shard = shard
         self._desk = desk
+        self._alerts = alerts
         self._questions = (
-            Question("PostgreSQL", desk.overview, "messages wait in the journal"),
+            Question("PostgreSQL", self._overview, "messages wait in the journal"),
             Question("Redis", redis.ping, "turns run in this process"),
             Question("MongoDB", partial(conversations.last, NOBODY, NOBODY, 1), "history waits"),
         )
@@ -98,6 +101,7 @@ class StatusPage:
                 for key in ("pending", "oldest_seconds", "outbox", "waiting_turns")
             },
             "handovers": seen["handovers"],
+            "alerts": seen.get("alerts", {"open": [], "waiting": 0, "dead": 0, "letters": []}),
             "stores": _kinds(self._settings.stores),
             "llm": self._model,
             "uptime_seconds": round(time.monotonic() - self._began),
@@ -122,6 +126,9 @@ class StatusPage:
             f"companies: {', '.join(slugs) or 'none yet: lyrox seed emilio-born'}",
             *_next_steps(slugs),
         ]
+
+    async def _overview(self) -> dict[str, Any]:
+        return {**await self._desk.overview(), "alerts": await self._alerts.overview()}
 
     async def _look(self) -> tuple[list[str], dict[str, Any]]:
         """All stores are asked at once: what is wrong, and what PostgreSQL knows."""

@@ -98,7 +98,9 @@ class Persona:
         sentence = fill(say.no_payment_link, **_slots(product))
         promises_link = any(word in text.casefold() for word in ("enlace", "link"))
         whole = sentence if promises_link else f"{text}\n\n{sentence}"
-        return self._hand_over(whole, "no_payment_link")
+        reply = self._hand_over(whole, "no_payment_link")
+        facts: dict[str, object] = {"id": str(product.id), "name": product.name}
+        return replace(reply, event_data=reply.event_data | {"product": facts})
 
     def _hand_over(self, text: str, reason: str) -> Reply:
         return handed_over(

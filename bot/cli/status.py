@@ -79,6 +79,7 @@ def _pretty(said: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         heads = ("HAND-OVER", "CUSTOMER", "NAME", "REASON", "SINCE", "UNTIL")
         yield table(heads, map(_handover, handovers))
+    yield from _alerts(said.get("alerts") or {})
 
 
 def _head(said: Mapping[str, Any], shards: Sequence[Mapping[str, Any]]) -> str:
@@ -120,6 +121,27 @@ def _backlog(backlog: Mapping[str, Any]) -> str:
     if backlog["pending"] and backlog.get("oldest_seconds"):
         line += f", the oldest for {duration(backlog['oldest_seconds'])}"
     return f"{line}; {backlog.get('outbox', 0)} to be sent"
+
+
+def _alerts(alerts: Mapping[str, Any]) -> Iterator[str]:
+    """What is amiss, and what could not be delivered."""
+    if amiss := alerts.get("open"):
+        yield ""
+        yield table(("AMISS", "WHAT", "SINCE", "TOLD"), map(_incident, amiss))
+    if dead := alerts.get("dead"):
+        yield ""
+        yield f"{count(dead, 'dead letter')}: nobody took them for a day; the newest:"
+        heads = ("COMPANY", "CHANNEL", "WHAT", "SINCE", "TRIES", "WHY")
+        yield table(heads, map(_letter, alerts.get("letters", ())))
+
+
+def _incident(each: Mapping[str, Any]) -> tuple[object, ...]:
+    return each["company"], each["kind"], each["since"], each.get("told")
+
+
+def _letter(each: Mapping[str, Any]) -> tuple[object, ...]:
+    keys = ("company", "channel", "type", "since", "attempts", "reason")
+    return tuple(each.get(key) for key in keys)
 
 
 def _handover(each: Mapping[str, Any]) -> tuple[object, ...]:

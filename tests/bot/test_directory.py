@@ -1,7 +1,9 @@
 """Where the states of sessions become visible, and who may speak for a company."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -139,3 +141,15 @@ async def test_what_is_forgotten_is_not_counted(
     machine.states.forget(company)
 
     assert machine.counted() == ""
+
+
+async def test_what_a_state_is_about_is_kept_for_whoever_speaks_of_it(
+    machines: tuple[Machine, Machine], company: UUID, look: asyncpg.Connection
+) -> None:
+    machine, _ = machines
+    until = datetime(2026, 3, 2, tzinfo=UTC)
+
+    await machine.states.record_state(company, State(Reason.BANNED_UNTIL, "spam", until), None)
+
+    kept = json.loads(await look.fetchval("SELECT whatsapp_session_data::text FROM companies"))
+    assert kept == {"reason": "banned_until", "detail": "spam", "until": until.isoformat()}

@@ -54,6 +54,10 @@ async def test_a_purchase_without_a_link_is_handed_over(
     assert (reply.pause_minutes, reply.pause_reason) == (60, "handover")
     assert reply.event == "handover_requested"
     assert reply.event_data["reason"] == "no_payment_link"
+    assert reply.event_data["product"] == {
+        "id": str(turn("quiero el plan").company.products[0].id),
+        "name": "Plan Personalizado",
+    }
 
 
 async def test_a_wrong_price_is_asked_for_once_more(prompts: Prompts) -> None:

@@ -107,6 +107,30 @@ def test_what_a_customer_calls_herself_cannot_move_the_cursor(
     assert "\x1b" not in lyrox("status", "--config", config).out
 
 
+def test_what_is_amiss_and_what_could_not_be_delivered_is_shown(
+    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+) -> None:
+    at = "2026-03-01T10:00:00+00:00"
+    letter = {
+        "company": "acme",
+        "channel": "webhook",
+        "type": "alert.begun",
+        "since": at,
+        "attempts": 290,
+        "reason": "answered 500",
+    }
+    amiss = {"company": "acme", "kind": "logged_out", "since": at, "told": None}
+    alerts = {"open": [amiss], "waiting": 0, "dead": 21, "letters": [letter]}
+    daemon(tmp_path, loopback, READY | {"alerts": alerts})
+
+    said = lyrox("status", "--config", config)
+
+    assert said.code == 0
+    assert f"acme   logged_out  {at}  -" in said.out
+    assert "21 dead letters: nobody took them for a day; the newest:" in said.out
+    assert f"acme     webhook  alert.begun  {at}  290    answered 500" in said.out
+
+
 def test_a_daemon_that_is_not_ready_says_why(
     lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
 ) -> None:
