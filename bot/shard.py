@@ -43,13 +43,13 @@ def daemon_runs(state_dir: Path) -> bool:
     return bool(running_shards(state_dir))
 
 
-def listen_of(listen: str, shard: int) -> str:
+def listen_of(listen: str, shard: int, *, key: str = "web.listen") -> str:
     """Where a shard answers: the configured port plus its number. Port 0 picks a free one."""
     host, _, port = listen.rpartition(":")
     number = int(port) and int(port) + shard
     if number > 65535:
         raise StartupRefused(
-            f"web.listen: port {port} plus shard {shard} is above 65535; choose a lower port"
+            f"{key}: port {port} plus shard {shard} is above 65535; choose a lower port"
         )
     return f"{host}:{number}"
 

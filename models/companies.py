@@ -76,6 +76,13 @@ async def find_company(ref: str) -> Company:
     return company
 
 
+async def company_of(company_id: UUID) -> Company | None:
+    """The company with its owner, for the system's own eyes; None where it is gone."""
+    async with system_scope():
+        everywhere = Company.everywhere().select_related("owner")
+        return await everywhere.get_or_none(id=company_id)
+
+
 async def add_company(
     slug: str, values: Mapping[str, str], *, owner_email: str, owner_name: str | None = None
 ) -> tuple[Company, str | None]:

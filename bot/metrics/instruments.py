@@ -141,6 +141,26 @@ class Alerts:
         self.deliveries = Children(deliveries.labels)
 
 
+class Pairings:
+    """What becomes of the pairing page."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        ended = Counter(
+            "lyrox_pairings",
+            "Pairings begun on the pairing page, by how they ended.",
+            ("outcome",),
+            registry=registry,
+        )
+        self.ended = Children(ended.labels, ("paired", "expired", "abandoned"))
+        refused = Counter(
+            "lyrox_pairing_links_refused",
+            "Visits to the pairing page with a link that does not count, by why.",
+            ("why",),
+            registry=registry,
+        )
+        self.refused = Children(refused.labels, ("forged", "expired", "revoked", "used"))
+
+
 class Now:
     """How things stand at this moment."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
 
-from bot.metrics.instruments import Alerts, Arrival, LanguageModels, Now, Outbox, Turns
+from bot.metrics.instruments import Alerts, Arrival, LanguageModels, Now, Outbox, Pairings, Turns
 from bot.metrics.readings import ProcessReadings, Readings
 
 
@@ -19,6 +19,7 @@ class Metrics:
         self._models = LanguageModels(registry)
         self._outbox = Outbox(registry)
         self._alerts = Alerts(registry)
+        self._pairings = Pairings(registry)
         self._now = Now(registry)
         self._readings = Readings("lyrox")
         registry.register(self._readings)
@@ -95,6 +96,14 @@ class Metrics:
         """How many sessions of this process are in each state; states not named have none."""
         for state in {*self._now.sessions, *counts}:
             self._now.sessions[state].set(counts.get(str(state), 0))
+
+    def pairing_ended(self, outcome: str) -> None:
+        """A pairing that was begun on the page ended."""
+        self._pairings.ended[outcome].inc()
+
+    def link_refused(self, why: str) -> None:
+        """Somebody came to the pairing page with a link that does not count."""
+        self._pairings.refused[why].inc()
 
     def lagged(self, seconds: float) -> None:
         """The event loop came *seconds* late."""

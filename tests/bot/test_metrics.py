@@ -42,6 +42,8 @@ def _used() -> Metrics:
     metrics.delivered(3.0)
     metrics.backlog(pending=5, ready=2)
     metrics.sessions({"online": 3})
+    metrics.pairing_ended("paired")
+    metrics.link_refused("expired")
     metrics.lagged(0.002)
     metrics.watch("store_failures", lambda: 1, store="mongo")
     metrics.watch("journal_entries", lambda: 7)
@@ -70,6 +72,8 @@ def test_everything_noted_can_be_read_back() -> None:
     assert _value(metrics, "lyrox_backlog", waiting="pending_messages") == 5
     assert _value(metrics, "lyrox_backlog", waiting="ready_parts") == 2
     assert _value(metrics, "lyrox_sessions", state="online") == 3
+    assert _value(metrics, "lyrox_pairings_total", outcome="paired") == 1
+    assert _value(metrics, "lyrox_pairing_links_refused_total", why="expired") == 1
     assert _value(metrics, "lyrox_loop_lag_seconds_count") == 1
     assert _value(metrics, "lyrox_store_failures_total", store="mongo") == 1
     assert _value(metrics, "lyrox_journal_entries") == 7

@@ -120,3 +120,8 @@ def test_shards_of_one_configuration_have_ports_of_their_own(
 def test_a_port_that_a_shard_cannot_have_is_refused_in_one_sentence() -> None:
     with pytest.raises(StartupRefused, match="port 65535 plus shard 1 is above 65535"):
         listen_of("127.0.0.1:65535", 1)
+
+
+def test_a_port_that_is_too_high_is_told_by_its_own_key() -> None:
+    with pytest.raises(StartupRefused, match=r"web\.public_listen: port 65535 plus shard 1"):
+        listen_of("127.0.0.1:65535", 1, key="web.public_listen")
