@@ -79,6 +79,8 @@ class Conversation(_Section):
     pause_minutes: Annotated[int, Field(ge=1, le=60 * 24 * 30)] = 60
     pace_seconds_per_character: Annotated[float, Field(ge=0, le=1)] = 0.03
     pace_longest_seconds: Annotated[float, Field(ge=0, le=30)] = 4.0
+    call_sentence: Annotated[str, Field(max_length=500)] = ""
+    call_minutes: Annotated[int, Field(ge=1, le=60 * 24)] = 30
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -16,12 +16,14 @@ from bot.rate_limit import Count, Counted, RateLimit
 from handlers import Prompts, language_of
 from models.ledger import Accepted, Ledger
 from models.text import clean
-from models.values import Channel, InboundMessage, Line, Sender
+from models.values import Channel, InboundMessage, Kind, Line, Sender
 
 log = logging.getLogger(__name__)
 
 OVER = "over the rate limit"
 """Why a message is silent that came when its customer's window was full."""
+
+CHANGES = {Kind.EDIT, Kind.REVOKE}
 
 
 class Intake:
@@ -60,6 +62,9 @@ class Intake:
 
     async def _accept(self, message: InboundMessage) -> None:
         message = replace(message, text=clean(message.text), name=_short(message.name))
+        if message.kind in CHANGES:
+            await self._change(message)
+            return
         kept, count = await self._keep_and_count(message)
         await self._limit_what_follows(message, kept, count)
         if kept.inbox_id is None:
@@ -75,6 +80,19 @@ class Intake:
             await self._refuse(message, kept, count)
         else:
             await self._welcome(message, kept, kept.inbox_id)
+
+    async def _change(self, message: InboundMessage) -> None:
+        """An edit or a revoke: what waits is answered as it stands now."""
+        done = await self._ledger.change(message)
+        if done.inbox_id is None:
+            return
+        self._metrics.accepted(done.applied)
+        log.info("a message was changed", extra={"kind": message.kind, "applied": done.applied})
+        line = Line(message.wa_id, message.sent_at, message.sender, message.text)
+        line = replace(line, amends=done.amends)
+        self._memory.remember("inbox", done.inbox_id, message.company_id, done.customer, line)
+        if done.applied in ("changed", "removed"):
+            self._lanes.wake((message.company_id, done.customer.id), message.wa_id)
 
     async def _keep_and_count(self, message: InboundMessage) -> tuple[Accepted, Count]:
         """Both at once, to save a wait; what is not kept now, or was before, is counted back."""
@@ -93,7 +111,7 @@ class Intake:
     async def _keep(self, message: InboundMessage, *, counts: bool) -> Accepted:
         return await self._ledger.accept(
             message,
-            reason="too old when it arrived" if message.stale else None,
+            reason=_silent(message),
             pause_seconds=self._pause_seconds,
             over=OVER if counts else None,
         )
@@ -102,7 +120,7 @@ class Intake:
         return await self._limit.count(message.company_id, message.phone) if counts else Count()
 
     def _counts(self, message: InboundMessage) -> bool:
-        theirs = message.sender is not Sender.OWNER and not message.stale
+        theirs = message.sender is not Sender.OWNER and _silent(message) is None
         return theirs and self._limit.counts(sent_at=message.sent_at, now=self._now())
 
     async def _limit_what_follows(
@@ -143,6 +161,13 @@ class Intake:
         if kept.reason is not None:
             await self._ledger.admit(message.company_id, kept.customer.id, inbox_id)
         self._lanes.wake((message.company_id, kept.customer.id), message.wa_id)
+
+
+def _silent(message: InboundMessage) -> str | None:
+    """Why this message is only kept, as far as it says so itself."""
+    if message.stale:
+        return "too old when it arrived"
+    return "a reaction" if message.kind is Kind.REACTION else None
 
 
 def _short(name: str | None) -> str | None:

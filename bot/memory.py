@@ -144,11 +144,21 @@ class Memory:
     async def _append(self, chat: Chat, notes: Sequence[Forgotten]) -> None:
         """Into the cache while the document is being written."""
         self._held -= len(notes)
+        if any(note.line.amends for note in notes):
+            await self._amend(chat, notes)
+            return
         lines = [note.line for note in notes]
         pushing = asyncio.ensure_future(self._cache.push(*chat, lines))
         written = await self._in_document(chat, notes)
         if not await pushing:
             await self._cache.push(*chat, lines)
+        if written:
+            self._finished(notes)
+
+    async def _amend(self, chat: Chat, notes: Sequence[Forgotten]) -> None:
+        """A line that was cached has another text now: the next turn reads the document."""
+        written = await self._in_document(chat, notes)
+        await self._cache.forget(*chat)
         if written:
             self._finished(notes)
 

@@ -108,6 +108,8 @@ class Turns:
     async def _record(self, turn: Turn, reply: Reply) -> None:
         final = {"final": True} if reply.pause_minutes or reply.opt_out is not None else {}
         details = {**reply.event_data, **final}
+        if reply.picture is not None:
+            details["picture"] = reply.picture
         outcome, ids = await self._ledger.answer(turn, reply, host=self._host, details=details)
         self._metrics.turn(outcome, reply.handler)
         if reply.pause_minutes and outcome == "ready":
@@ -176,6 +178,7 @@ def _parts(turn: Turn, reply: Reply, ids: Sequence[int]) -> list[Part]:
             chat=turn.chat,
             text=text,
             ai=reply.ai if number == 0 else None,
+            picture=reply.picture if number == 0 else None,
         )
         for number, (row, text) in enumerate(zip(ids, reply.parts, strict=True))
     ]

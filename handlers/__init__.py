@@ -1,6 +1,7 @@
 """What we say: the ordered handlers; the first that wants a turn answers it."""
 
 from handlers.base import Completion, Handler, LanguageModel, Message, Prompt
+from handlers.calls import Calls
 from handlers.hand_over import HandOver
 from handlers.language import language, language_of
 from handlers.media import Media
@@ -23,11 +24,19 @@ __all__ = [
 ]
 
 
-def build(model: LanguageModel, prompts: Prompts, pause_minutes: int) -> tuple[Handler, ...]:
+def build(
+    model: LanguageModel,
+    prompts: Prompts,
+    pause_minutes: int,
+    *,
+    call_sentence: str = "",
+    call_minutes: int = 30,
+) -> tuple[Handler, ...]:
     """All handlers in their order; the last one wants every turn."""
     return (
         OptOut(prompts),
         HandOver(prompts, pause_minutes=pause_minutes),
+        Calls(prompts, sentence=call_sentence, minutes=call_minutes),
         Media(prompts),
         Persona(model, prompts, pause_minutes=pause_minutes),
     )

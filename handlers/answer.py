@@ -44,7 +44,7 @@ class _Strict(BaseModel):
 class Action(_Strict):
     """Something our code shall do; the model only names it and the product."""
 
-    kind: Literal["send_payment_link", "hand_over"]
+    kind: Literal["send_payment_link", "send_picture", "hand_over"]
     product_ref: str | None
 
 

@@ -20,10 +20,19 @@ HISTORY_CHARACTERS = 1_000
 BATCH_CHARACTERS = 6_000
 """As much of the waiting messages as a model reads, all together."""
 
+QUOTE_CHARACTERS = 300
+"""As much of a quoted message as a model reads."""
+
 COMPANIES_KEPT = 256
 RULE_WORDS = 8
 OWNER_WORDS = 20
 NOTHING = "—"
+
+_UNSEEN = {
+    *(Kind.IMAGE, Kind.VIDEO, Kind.AUDIO, Kind.DOCUMENT),
+    *(Kind.STICKER, Kind.VOTE, Kind.CALL, Kind.OTHER),
+}
+"""What comes without words that say it all."""
 
 _TAG = re.compile(r"<\s*/?\s*m-\w*\s*>?")
 
@@ -92,6 +101,7 @@ class Briefs:
             personality=personality or NOTHING,
             catalogue="\n".join(map(_catalogue_line, company.products)) or NOTHING,
             by_hand=_refs(p for p in company.products if not p.payment_link),
+            pictured=_refs(p for p in company.products if p.picture),
         )
         described = "\n".join(f"{p.name}: {p.description}" for p in company.products)
         owner_text = f"{company.system_prompt or ''}\n{company.brand_personality}\n{described}"
@@ -113,17 +123,27 @@ class Briefs:
         return fill(self._prompts.customer, name=name or NOTHING, stage=turn.customer.stage.value)
 
     def _asked(self, turn: Turn) -> Message:
-        text = squeeze(_TAG.sub("", visible(turn.text[: 2 * BATCH_CHARACTERS])))
+        text = squeeze(_TAG.sub("", visible(self._said(turn)[: 2 * BATCH_CHARACTERS])))
         notes = self._notes(turn, len(text))
         tag = f"m-{secrets.token_hex(4)}"
         body = "\n".join((f"<{tag}>", cut(text, BATCH_CHARACTERS), f"</{tag}>", *notes))
         return Message("user", body)
 
+    def _said(self, turn: Turn) -> str:
+        """The waiting text, each message behind what it quotes."""
+        return "\n".join(self._quoting(line) for line in turn.messages if line.text.strip())
+
+    def _quoting(self, line: Line) -> str:
+        if line.quote is None or not line.quote.text.strip():
+            return line.text
+        quoted = one_line(line.quote.text, QUOTE_CHARACTERS)
+        return f"{fill(self._prompts.notes.quoting, quoted=quoted)}\n{line.text}"
+
     def _notes(self, turn: Turn, length: int) -> Iterable[str]:
         whole = sum(len(line.text) for line in turn.messages)
         if length > BATCH_CHARACTERS or whole > 2 * BATCH_CHARACTERS:
             yield fill(self._prompts.notes.shortened, length=str(whole))
-        if kinds := [kind.value for kind in turn.kinds if kind is not Kind.TEXT]:
+        if kinds := [kind.value for kind in turn.kinds if kind in _UNSEEN]:
             yield fill(self._prompts.notes.attachments, kinds=", ".join(kinds))
 
 

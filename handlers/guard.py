@@ -55,6 +55,13 @@ def product_to_pay(answer: Answer, company: CompanyCard) -> ProductCard | None:
     return _product(next(asked, None), company)
 
 
+def product_to_show(answer: Answer, company: CompanyCard) -> ProductCard | None:
+    """The product whose picture the answer asks for, if it has one; one a turn, the first."""
+    asked = (action for action in answer.actions if action.kind == "send_picture")
+    product = _product(next(asked, None), company)
+    return product if product is not None and product.picture else None
+
+
 def allowed_stage(now: Stage, wanted: Stage) -> Stage | None:
     """*wanted* if a conversation alone may lead there from *now*."""
     return wanted if (now, wanted) in _MOVES else None

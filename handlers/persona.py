@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from handlers.answer import Answer
 from handlers.base import Completion, LanguageModel, Prompt
 from handlers.brief import Briefs, Opening
-from handlers.guard import Verdict, allowed_stage, inspect, product_to_pay
+from handlers.guard import Verdict, allowed_stage, inspect, product_to_pay, product_to_show
 from handlers.hand_over import handed_over
 from handlers.language import language
 from handlers.links import without_links
@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 
 SURE_ENOUGH = 0.5
 """Below this confidence the owner is told to have a look."""
+
+CAPTION_CHARACTERS = 1_000
+"""WhatsApp cuts the text under a picture at 1,024."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class Persona:
             reason = f"guard: {', '.join(judged.verdict.problems)}"
             return self._hand_over(say.handover_after_failure, reason)
         return replace(
-            self._said(turn, judged, say),
+            _shown(self._said(turn, judged, say), product_to_show(judged.answer, turn.company)),
             stage=allowed_stage(turn.customer.stage, judged.answer.stage),
         )
 
@@ -112,6 +115,17 @@ def _calls_a_person(answer: Answer) -> bool:
     """Whether the model passes the chat on, or heard a wish that our own patterns missed."""
     asked = any(action.kind == "hand_over" for action in answer.actions)
     return asked or answer.intent == "human_request"
+
+
+def _shown(reply: Reply, product: ProductCard | None) -> Reply:
+    """The same reply under the product's picture; a long text keeps a bubble of its own."""
+    if product is None:
+        return reply
+    if len(reply.parts[0]) <= CAPTION_CHARACTERS:
+        return replace(reply, picture=product.picture)
+    slots = _slots(product)
+    caption = f"*{slots['product']}* · {slots['price']}"
+    return replace(reply, picture=product.picture, parts=(caption, *reply.parts))
 
 
 def _payment_line(product: ProductCard, say: Phrases) -> str:

@@ -12,7 +12,9 @@ from models.errors import StartupRefused
 
 _SLOTS: dict[str, frozenset[str]] = {
     "rules.md": frozenset({"company", "canary"}),
-    "company.md": frozenset({"company", "house_rules", "personality", "catalogue", "by_hand"}),
+    "company.md": frozenset(
+        {"company", "house_rules", "personality", "catalogue", "by_hand", "pictured"}
+    ),
     "customer.md": frozenset({"name", "stage"}),
     "correction.md": frozenset({"problems"}),
     "repair.md": frozenset(),
@@ -27,6 +29,7 @@ _SLOTS: dict[str, frozenset[str]] = {
     "which_product": frozenset({"lines"}),
     "shortened": frozenset({"length"}),
     "attachments": frozenset({"kinds"}),
+    "quoting": frozenset({"quoted"}),
 }
 """The slots each text must have; a phrase that is not named here has none."""
 
@@ -41,6 +44,8 @@ class Phrases:
     handover_after_failure: str
     not_text: str
     nothing_readable: str
+    not_understood: str
+    missed_call: str
     opted_out: str
     opted_in: str
     payment_link: str
@@ -70,6 +75,7 @@ class Notes:
     no_text: str
     shortened: str
     attachments: str
+    quoting: str
 
 
 Texts = TypeVar("Texts", Phrases, Notes)

@@ -60,6 +60,12 @@ def addition(line: Line, now: datetime) -> Document:
     }
 
 
+def amendment(key: Document, line: Line, now: datetime) -> tuple[Document, Document]:
+    """Which document, and the change that gives an earlier line of it the text of *line*."""
+    changed = {"messages.$.content": clean(line.text), "updatedAt": now}
+    return key | {"messages.id": clean(line.amends or "")}, {"$set": changed}
+
+
 def insertion(line: Line, now: datetime) -> list[Document]:
     """The change that adds a *line* that comes late: behind those said before it or at its time."""
     return [

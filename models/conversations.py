@@ -132,6 +132,9 @@ class Conversations:
         change = shape.insertion if late else shape.addition
         writes = [UpdateOne(key, shape.opening(customer, now, stage), upsert=True)]
         for line in lines:
+            if line.amends is not None:
+                writes.append(UpdateOne(*shape.amendment(key, line, now)))
+                continue
             without = key | {"messages.id": {"$ne": clean(line.id)}}
             writes.append(UpdateOne(without, change(line, now)))
         return writes

@@ -25,6 +25,7 @@ class Inbound(CompanyModel):
     reason = fields.CharField(200, null=True)
     turn_id = fields.UUIDField(null=True)
     remembered = fields.BooleanField(db_default=False)
+    details = fields.JSONField[dict[str, object]](null=True)
 
     class Meta:
         table = "inbox"

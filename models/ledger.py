@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from models.details import details as details_of
+from models.details import quote_of
 from models.values import (
     AiMetadata,
     Channel,
@@ -44,6 +46,20 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """What became of an edit or a revoke; without ``inbox_id`` it had come before.
+
+    ``applied`` is changed, removed, emptied (nothing is left to answer) or late; ``amends`` is the
+    line whose text is another one now.
+    """
+
+    inbox_id: int | None
+    customer: CustomerRef
+    applied: str
+    amends: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """``outcome`` is claimed, busy, nothing or silent; ``turn`` is there when claimed.
 
@@ -58,7 +74,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One outbox row that is ready to leave."""
+    """One outbox row that is ready to leave; ``picture`` is where the picture beside it is."""
 
     id: int
     company_id: UUID
@@ -67,6 +83,7 @@ class Part:
     chat: str
     text: str
     ai: AiMetadata | None
+    picture: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +140,20 @@ class Ledger:
             "road_accept", message.company_id, message.wa_id, message.channel.value,
             message.sender.value, message.phone, message.lid, message.chat, message.name,
             message.kind.value, message.text, message.sent_at, message.journal_seq, reason,
-            pause_seconds, over,
+            pause_seconds, over, _dump(details_of(message)),
         )  # fmt: skip
-        customer = CustomerRef(
-            row["customer_id"],
-            row["phone"] or message.phone,
-            row["customer_name"],
-            Stage(row["stage"] or "lead"),
-        )
+        customer = _sender(message, row)
         return Accepted(row["verdict"], row["inbox_id"], customer, row["reason"], row["former"])
+
+    async def change(self, message: InboundMessage) -> Changed:
+        """Keep an edit or a revoke, and apply it while nothing has left that answers its target."""
+        row = await self._call(
+            "road_change", message.company_id, message.wa_id, message.channel.value, message.phone,
+            message.lid, message.chat, message.name, message.kind.value, message.text,
+            message.sent_at, message.journal_seq, message.target,
+        )  # fmt: skip
+        applied = row["applied"] or "late"
+        return Changed(row["inbox_id"], _sender(message, row), applied, row["amends"])
 
     async def limit(
         self,
@@ -397,6 +419,17 @@ def _line(raw: Mapping[str, Any]) -> Line:
     return Line(raw["id"], datetime.fromisoformat(raw["at"]), Sender(raw["sender"]), raw["text"])
 
 
+def _waiting(raw: Mapping[str, Any]) -> Line:
+    line = _line({**raw, "sender": "customer"})
+    return line if raw["quote"] is None else replace(line, quote=quote_of(raw["quote"]))
+
+
+def _sender(message: InboundMessage, row: Mapping[str, Any]) -> CustomerRef:
+    stage = Stage(row["stage"] or "lead")
+    phone = row.get("phone") or message.phone
+    return CustomerRef(row["customer_id"], phone, row["customer_name"], stage)
+
+
 def _turn(data: Mapping[str, Any]) -> Turn:
     turn, customer, company = data["turn"], data["customer"], data["company"]
     messages = data["messages"] or []
@@ -414,7 +447,7 @@ def _turn(data: Mapping[str, Any]) -> Turn:
         customer=_customer(customer),
         channel=Channel(turn["channel"]),
         chat=turn["chat"],
-        messages=tuple(_line({**raw, "sender": "customer"}) for raw in messages),
+        messages=tuple(_waiting(raw) for raw in messages),
         kinds=tuple(Kind(raw["kind"]) for raw in messages),
     )
 
@@ -438,6 +471,7 @@ def _product(number: int, raw: Mapping[str, Any]) -> ProductCard:
         price=Decimal(raw["price"]),
         currency=raw["currency"] or "USD",
         payment_link=raw["payment_link"],
+        picture=raw["image"],
     )
 
 
@@ -450,12 +484,20 @@ def _part(company_id: UUID, raw: Mapping[str, Any]) -> Part:
         chat=raw["chat"],
         text=raw["content"],
         ai=ai_metadata(raw["ai_metadata"]),
+        picture=raw["picture"],
     )
 
 
 def _forgotten(raw: Mapping[str, Any]) -> Forgotten:
     at = datetime.fromisoformat(raw["at"])
-    line = Line(raw["line"], at, Sender(raw["sender"]), raw["text"], ai_metadata(raw["ai"]))
+    line = Line(
+        raw["line"],
+        at,
+        Sender(raw["sender"]),
+        raw["text"],
+        ai_metadata(raw["ai"]),
+        amends=raw.get("amends"),
+    )
     customer = _customer({**raw, "id": raw["customer_id"]})
     company_id = UUID(raw["company_id"])
     return Forgotten(raw["ledger"], raw["id"], company_id, customer, line, late=True)

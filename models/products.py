@@ -11,6 +11,7 @@ from tortoise.fields import Now, SqlDefault
 from models import entries
 from models.companies import Check, Company, check_fields
 from models.errors import BadInput
+from models.pictures import picture
 from models.tenancy import CompanyModel, company_scope
 
 REQUIRED: Mapping[str, Check] = {
@@ -21,6 +22,7 @@ OPTIONAL: Mapping[str, Check] = {
     "description": entries.text,
     "currency": entries.currency,
     "payment_link": entries.link,
+    "image": picture,
     "stripe_price_id": partial(entries.line, longest=255),
     "active": entries.flag,
 }
@@ -44,6 +46,7 @@ class Product(CompanyModel):
     active = fields.BooleanField(null=True, db_default=True)
     created_at = fields.DatetimeField(null=True, db_default=Now())
     updated_at = fields.DatetimeField(null=True, db_default=Now())
+    image = fields.TextField(null=True)
     metadata = fields.JSONField[dict[str, object]](null=True, db_default=SqlDefault("'{}'::jsonb"))
 
     class Meta:

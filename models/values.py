@@ -15,7 +15,10 @@ class Channel(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a message carries; everything but TEXT arrives without text of its own."""
+    """What a message carries: words, a file, a thing described in words, or a sign.
+
+    EDIT and REVOKE change an earlier message; OTHER is what no reader knows.
+    """
 
     TEXT = "text"
     IMAGE = "image"
@@ -25,6 +28,16 @@ class Kind(StrEnum):
     STICKER = "sticker"
     LOCATION = "location"
     CONTACT = "contact"
+    POLL = "poll"
+    VOTE = "vote"
+    ORDER = "order"
+    PRODUCT = "product"
+    INVITE = "invite"
+    EVENT = "event"
+    CALL = "call"
+    REACTION = "reaction"
+    EDIT = "edit"
+    REVOKE = "revoke"
     OTHER = "other"
 
 
@@ -54,13 +67,45 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Quote:
+    """What a message answers: its id, and its words as the writer's phone shows them."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRef:
+    """Where a file lies sealed on WhatsApp's media host, and what its sender says of it.
+
+    ``size`` is the plain file's, in bytes; ``seconds`` the length of sound or film; ``voice``
+    a voice message, ``round_video`` a film recorded in the chat. The hashes are of the plain and
+    of the sealed file; ``key`` opens it.
+    """
+
+    kind: Kind
+    mime: str
+    size: int
+    path: str
+    key: bytes
+    sha256: bytes
+    sealed_sha256: bytes
+    seconds: int | None = None
+    name: str | None = None
+    voice: bool = False
+    round_video: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class InboundMessage:
     """One message as the wire delivered it, before anything is decided.
 
     ``phone`` is the value of ``customers.phone`` (``+…``, ``lid:…``, ``lidh:…`` or ``cli:…``);
     ``chat`` is the address replies go to, in the channel's own words. ``sent_at`` is the
     wire's time, not ours. ``sender`` is CUSTOMER, or OWNER for what the owner typed. ``stale``
-    means too old to answer: it is kept, and its silence recorded.
+    means too old to answer: it is kept, and its silence recorded. ``target`` is the id of the
+    message that an edit, a revoke, a reaction or a vote is about; ``facts`` is what else is known,
+    as JSON can hold it.
     """
 
     company_id: UUID
@@ -76,6 +121,10 @@ class InboundMessage:
     name: str | None = None
     journal_seq: int = 0
     stale: bool = False
+    quote: Quote | None = None
+    media: MediaRef | None = None
+    target: str | None = None
+    facts: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +141,18 @@ class AiMetadata:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message of a conversation as it is remembered."""
+    """One message of a conversation as it is remembered.
+
+    ``quote`` is there in a turn only; ``amends`` is the id of a line whose text this one replaces.
+    """
 
     id: str
     at: datetime
     sender: Sender
     text: str
     ai: AiMetadata | None = None
+    quote: Quote | None = None
+    amends: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +177,7 @@ class ProductCard:
     price: Decimal
     currency: str
     payment_link: str | None
+    picture: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +222,7 @@ class Reply:
 
     ``event`` and ``event_data`` go to ``agent_logs`` beside ``message_sent`` where a handler
     has something of its own to record. ``pause_minutes`` silences the chat after the reply.
+    ``picture`` is where the picture above the first part is.
     """
 
     parts: tuple[str, ...]
@@ -178,6 +234,7 @@ class Reply:
     opt_out: bool | None = None
     event: str | None = None
     event_data: dict[str, object] = field(default_factory=dict)
+    picture: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,41 +5,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from bot.whatsapp.content_readers import Content, tidy
+from bot.whatsapp.contents import change_of, content_of
 from bot.whatsapp.identity import LID_SERVERS, PHONE_SERVERS, address_of, customer_phone, jid_text
 from bot.whatsapp.library import Protos
 from models.values import Address, Channel, InboundMessage, Kind, Sender
 
 MESSAGE = 17
 
-# What a message may carry, in the order in which it is looked for: the field, its kind, and
-# where the person's own words are.
-_CONTENT: tuple[tuple[str, Kind, str], ...] = (
-    ("conversation", Kind.TEXT, ""),
-    ("extendedTextMessage", Kind.TEXT, "text"),
-    ("imageMessage", Kind.IMAGE, "caption"),
-    ("videoMessage", Kind.VIDEO, "caption"),
-    ("ptvMessage", Kind.VIDEO, "caption"),
-    ("audioMessage", Kind.AUDIO, ""),
-    ("documentMessage", Kind.DOCUMENT, "caption"),
-    ("stickerMessage", Kind.STICKER, ""),
-    ("lottieStickerMessage", Kind.STICKER, ""),
-    ("locationMessage", Kind.LOCATION, ""),
-    ("liveLocationMessage", Kind.LOCATION, "caption"),
-    ("contactMessage", Kind.CONTACT, ""),
-    ("contactsArrayMessage", Kind.CONTACT, ""),
-    ("buttonsResponseMessage", Kind.TEXT, "selectedDisplayText"),
-    ("listResponseMessage", Kind.TEXT, "title"),
-    ("templateButtonReplyMessage", Kind.TEXT, "selectedDisplayText"),
-    ("interactiveResponseMessage", Kind.TEXT, "body.text"),
-    ("pollCreationMessage", Kind.OTHER, ""),
-    ("pollCreationMessageV2", Kind.OTHER, ""),
-    ("pollCreationMessageV3", Kind.OTHER, ""),
-    ("pollUpdateMessage", Kind.OTHER, ""),
-    ("orderMessage", Kind.OTHER, ""),
-    ("productMessage", Kind.OTHER, ""),
-    ("groupInviteMessage", Kind.OTHER, "caption"),
-    ("eventMessage", Kind.OTHER, ""),
-)
+# What the owner does to a message is no word to the customer.
+_SIGNS = {Kind.REACTION, Kind.EDIT, Kind.REVOKE, Kind.VOTE, Kind.OTHER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,32 +62,37 @@ class MessageReader:
         content = self._content(event)
         if isinstance(content, Ignored):
             return content
+        if event.Info.MessageSource.IsFromMe and content.kind in _SIGNS:
+            return Ignored(content.kind)
         person = self._person(event)
         if isinstance(person, Ignored):
             return person
         return self._message(event, person, content, seq=seq, now=now)
 
     def _message(
-        self, event: Any, person: Address, content: tuple[Kind, str], *, seq: int, now: datetime
+        self, event: Any, person: Address, content: Content, *, seq: int, now: datetime
     ) -> InboundMessage:
         info = event.Info
         own = info.MessageSource.IsFromMe
         sent_at = datetime.fromtimestamp(info.Timestamp / 1000, UTC)
-        kind, text = content
         return InboundMessage(
             company_id=self._company_id,
-            wa_id=_clean(info.ID),
+            wa_id=tidy(info.ID, 150),
             channel=Channel.WHATSAPP,
             sender=Sender.OWNER if own else Sender.CUSTOMER,
             phone=customer_phone(person),
             chat=jid_text(info.MessageSource.Chat),
-            text=text,
+            text=content.text,
             sent_at=sent_at,
-            kind=kind,
+            kind=content.kind,
             lid=person.lid,
-            name=None if own else _clean(info.Pushname).strip() or None,
+            name=None if own else tidy(info.Pushname).strip() or None,
             journal_seq=seq,
             stale=self._horizon.hides(sent_at, now),
+            quote=content.quote,
+            media=content.media,
+            target=content.target,
+            facts=content.facts | _flags(event),
         )
 
     def _event(self, raw: bytes) -> Any:
@@ -131,31 +111,22 @@ class MessageReader:
         other = source.RecipientAlt if source.IsFromMe else source.SenderAlt
         return address_of((chat, other)) or Ignored("no_person")
 
-    def _content(self, event: Any) -> tuple[Kind, str] | Ignored:
+    def _content(self, event: Any) -> Content | Ignored:
         message = event.Message
-        if event.Info.Category == "peer" or message.HasField("protocolMessage"):
+        if event.Info.Category == "peer":
             return Ignored("protocol")
-        if event.IsEdit or event.Info.Edit:
+        if message.HasField("protocolMessage"):
+            return change_of(message.protocolMessage) or Ignored("protocol")
+        content = content_of(message)
+        if (event.IsEdit or event.Info.Edit) and (not content or content.kind is not Kind.REACTION):
             return Ignored("edit")
-        fields = {descriptor.name for descriptor, _ in message.ListFields()}
-        for name, kind, path in _CONTENT:
-            if name in fields:
-                return _kept(kind, _text(message, name, path))
-        return Ignored("reaction" if "reactionMessage" in fields else "empty")
+        if content is None or (content.kind is Kind.TEXT and not content.text.strip()):
+            return Ignored("empty")
+        return content
 
 
-def _text(message: Any, name: str, path: str) -> str:
-    value = getattr(message, name)
-    for step in filter(None, path.split(".")):
-        value = getattr(value, step)
-    return _clean(value) if isinstance(value, str | bytes) else ""
-
-
-def _kept(kind: Kind, text: str) -> tuple[Kind, str] | Ignored:
-    return Ignored("empty") if kind is Kind.TEXT and not text.strip() else (kind, text)
-
-
-def _clean(text: str | bytes) -> str:
-    """WhatsApp can carry NUL, which PostgreSQL cannot hold, and bytes that are no text."""
-    whole = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return whole.replace("\x00", "")
+def _flags(event: Any) -> dict[str, object]:
+    """How the message was wrapped; the client has taken the wrapping off."""
+    once = event.IsViewOnce or event.IsViewOnceV2 or event.IsViewOnceV2Extension
+    flags = {"ephemeral": event.IsEphemeral, "view_once": once}
+    return {name: True for name, is_so in flags.items() if is_so}

@@ -63,6 +63,7 @@ CREATE TABLE inbox (
   reason VARCHAR(200),
   turn_id UUID,
   remembered BOOLEAN NOT NULL DEFAULT false,
+  details JSONB,  -- What a message holds besides words: a quote, a file, a place, a target, bytes.
   UNIQUE (company_id, wa_id),
   FOREIGN KEY (company_id, customer_id) REFERENCES customers (company_id, id) ON DELETE CASCADE,
   FOREIGN KEY (company_id, turn_id) REFERENCES turns (company_id, id)

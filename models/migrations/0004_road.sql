@@ -97,6 +97,7 @@ CREATE FUNCTION road_accept(
   p_company uuid, p_wa_id text, p_channel text, p_sender text, p_phone text, p_lid text,
   p_chat text, p_name text, p_kind text, p_content text, p_sent_at timestamptz,
   p_journal_seq bigint, p_reason text, p_pause_seconds double precision, p_over text,
+  p_details jsonb DEFAULT NULL,
   OUT verdict text, OUT inbox_id bigint, OUT customer_id uuid, OUT reason text,
   OUT customer_name text, OUT stage text, OUT phone text, OUT former text)
 LANGUAGE plpgsql AS $$
@@ -132,9 +133,10 @@ BEGIN
                  WHEN v_full THEN p_over END;
 
   INSERT INTO inbox (company_id, customer_id, wa_id, channel, sender, chat, kind, content,
-                     sent_at, journal_seq, state, reason)
+                     sent_at, journal_seq, state, reason, details)
   VALUES (p_company, v_customer, v_wa, p_channel, p_sender, p_chat, p_kind, p_content,
-          p_sent_at, p_journal_seq, CASE WHEN reason IS NULL THEN 'pending' ELSE 'silent' END, reason)
+          p_sent_at, p_journal_seq, CASE WHEN reason IS NULL THEN 'pending' ELSE 'silent' END, reason,
+          p_details)
   ON CONFLICT (company_id, wa_id) DO NOTHING
   RETURNING inbox.id INTO inbox_id;
   customer_id := v_customer;
@@ -271,10 +273,11 @@ BEGIN
                  'system_prompt', v_company.system_prompt),
     'products', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', p.id, 'name', p.name,
                    'description', p.description, 'price', p.price::text, 'currency', p.currency,
-                   'payment_link', p.payment_link) ORDER BY p.created_at, p.id), '[]'::jsonb)
+                   'payment_link', p.payment_link, 'image', p.image) ORDER BY p.created_at, p.id), '[]'::jsonb)
                    FROM products p WHERE p.company_id = p_company AND p.active),
     'messages', (SELECT jsonb_agg(jsonb_build_object('id', line_id(m.wa_id), 'row', m.id, 'at', m.sent_at,
-                   'text', m.content, 'kind', m.kind) ORDER BY m.sent_at, m.journal_seq, m.id)
+                   'text', m.content, 'kind', m.kind,
+                   'quote', m.details -> 'quote') ORDER BY m.sent_at, m.journal_seq, m.id)
                    FROM inbox m WHERE m.company_id = p_company AND m.turn_id = v_turn.id),
     'unremembered', road_unremembered(p_company, p_customer, v_turn.id));
 END $$;
@@ -285,7 +288,8 @@ LANGUAGE sql AS $$
   SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.at, l.id), '[]'::jsonb) FROM (
     (SELECT line_id(wa_id) AS id, sent_at AS at, sender, content AS text FROM inbox
       WHERE company_id = p_company AND customer_id = p_customer AND NOT remembered
-        AND turn_id IS DISTINCT FROM p_turn ORDER BY id DESC LIMIT 20)
+        AND turn_id IS DISTINCT FROM p_turn AND (details -> 'applied') IS NULL
+      ORDER BY id DESC LIMIT 20)
     UNION ALL
     (SELECT coalesce(wa_id, 'outbox-' || id), sent_at, 'agent', content FROM outbox
       WHERE company_id = p_company AND customer_id = p_customer AND state = 'sent'
@@ -394,8 +398,9 @@ BEGIN
   PERFORM enter_company(p_company);
   RETURN (SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.id), '[]'::jsonb) FROM (
     SELECT o.id, o.customer_id, o.turn_id, o.kind, o.chat, o.content, o.ai_metadata, o.part,
-           c.phone, c.name, c.stage
+           c.phone, c.name, c.stage, CASE WHEN o.part = 1 THEN t.details ->> 'picture' END AS picture
       FROM outbox o JOIN customers c ON c.company_id = o.company_id AND c.id = o.customer_id
+      LEFT JOIN turns t ON t.id = o.turn_id
      WHERE o.company_id = p_company AND o.state = 'ready' AND o.channel = p_channel
        AND (p_chat IS NULL OR o.chat = p_chat)
        AND NOT EXISTS (SELECT 1 FROM outbox earlier WHERE earlier.turn_id = o.turn_id
@@ -702,14 +707,15 @@ BEGIN
   PERFORM enter_system();
   SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]'::jsonb) INTO v_rows FROM (
     (SELECT 'inbox' AS ledger, i.id, i.company_id, i.customer_id, c.phone, c.name, c.stage,
-            line_id(i.wa_id) AS line, i.sent_at AS at, i.sender, i.content AS text, NULL::jsonb AS ai
+            line_id(i.wa_id) AS line, i.sent_at AS at, i.sender, i.content AS text, NULL::jsonb AS ai,
+            i.details ->> 'applied' AS amends
        FROM (SELECT * FROM inbox
               WHERE NOT remembered AND received_at < now() - make_interval(secs => p_age_seconds)
               ORDER BY id LIMIT p_limit) i
        JOIN customers c ON c.company_id = i.company_id AND c.id = i.customer_id)
     UNION ALL
     (SELECT 'outbox', o.id, o.company_id, o.customer_id, c.phone, c.name, c.stage,
-            coalesce(o.wa_id, 'outbox-' || o.id), o.sent_at, 'agent', o.content, o.ai_metadata
+            coalesce(o.wa_id, 'outbox-' || o.id), o.sent_at, 'agent', o.content, o.ai_metadata, NULL
        FROM (SELECT * FROM outbox
               WHERE state = 'sent' AND NOT remembered
                 AND sent_at < now() - make_interval(secs => p_age_seconds)

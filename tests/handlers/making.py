@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from handlers import Completion, Prompt
+from handlers import Completion, Handler, Prompt
 from handlers.answer import Answer
 from models.values import (
     Channel,
@@ -15,6 +15,7 @@ from models.values import (
     Kind,
     Line,
     ProductCard,
+    Reply,
     Sender,
     Stage,
     Turn,
@@ -76,6 +77,13 @@ def turn(*texts: str, kinds: Sequence[Kind] = (), **changes: Any) -> Turn:
     return Turn(**{**fields, "customer": who, **changes})
 
 
+async def said(handler: Handler, asked: Turn) -> tuple[str, ...]:
+    """What the handler says to that, which must be something."""
+    reply = await handler.answer(asked)
+    assert isinstance(reply, Reply)
+    return reply.parts
+
+
 def answer(text: str = "¡Hola! ¿En qué te ayudo?", **changes: Any) -> Answer:
     """What a model decided, valid unless *changes* say otherwise."""
     fields: dict[str, Any] = {
@@ -92,6 +100,11 @@ def answer(text: str = "¡Hola! ¿En qué te ayudo?", **changes: Any) -> Answer:
 def link_action(ref: str | None = "P2") -> dict[str, str | None]:
     """The action that asks for a payment link."""
     return {"kind": "send_payment_link", "product_ref": ref}
+
+
+def picture_action(ref: str | None = "P2") -> dict[str, str | None]:
+    """The action that asks for a product's picture."""
+    return {"kind": "send_picture", "product_ref": ref}
 
 
 class ScriptedModel:

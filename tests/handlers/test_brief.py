@@ -8,7 +8,7 @@ import pytest
 
 from handlers import Prompts
 from handlers.brief import BATCH_CHARACTERS, Briefs
-from models.values import CompanyCard, Kind, Line, Sender, Stage
+from models.values import CompanyCard, Kind, Line, Quote, Sender, Stage
 from tests.handlers.making import CHALLENGE, PLAN, company, line, turn
 
 
@@ -140,6 +140,29 @@ def test_a_picture_beside_the_text_is_mentioned(briefs: Briefs) -> None:
     asked = turn("", "¿te gusta?", kinds=(Kind.IMAGE, Kind.TEXT))
 
     assert "[Llegó también: image." in briefs.prompt(asked).messages[-1].content
+
+
+def test_what_a_message_answers_stands_before_it(briefs: Briefs) -> None:
+    quoted = replace(line("ese sí"), quote=Quote("3E", "¿el rojo\no el azul?"))
+    asked = replace(turn("ese sí"), messages=(quoted,))
+    content = briefs.prompt(asked).messages[-1].content
+
+    assert "[Responde a este mensaje: «¿el rojo o el azul?»]\nese sí" in content
+    assert asked.text == "ese sí"  # What rules read stays the person's own words.
+
+
+def test_what_was_described_in_words_is_no_blind_spot(briefs: Briefs) -> None:
+    asked = turn("📍 Casa · 19.4, -99.1", kinds=(Kind.LOCATION,))
+
+    assert "No se puede ver" not in briefs.prompt(asked).messages[-1].content
+
+
+def test_a_product_with_a_picture_is_named_to_the_model(briefs: Briefs) -> None:
+    shown = company(products=(PLAN, replace(CHALLENGE, picture="https://shop.test/reto.jpg")))
+    system = briefs.prompt(turn(company=shown)).messages[0].content
+
+    assert "Productos con foto: P2." in system
+    assert "shop.test" not in system
 
 
 def test_a_profile_name_stays_one_short_quoted_line(briefs: Briefs) -> None:

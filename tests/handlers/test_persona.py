@@ -1,5 +1,6 @@
 """From a model's decision to a reply, and to a person where the model must not decide."""
 
+from dataclasses import replace
 from string import Template
 from typing import Any
 
@@ -9,7 +10,16 @@ from handlers import Prompts
 from handlers.persona import Persona
 from models.errors import GiveUp, RetryLater
 from models.values import Stage
-from tests.handlers.making import ScriptedModel, answer, link_action, turn
+from tests.handlers.making import (
+    CHALLENGE,
+    PLAN,
+    ScriptedModel,
+    answer,
+    company,
+    link_action,
+    picture_action,
+    turn,
+)
 
 
 def persona(model: ScriptedModel, prompts: Prompts) -> Persona:
@@ -37,6 +47,35 @@ async def test_the_link_comes_from_the_catalogue(prompts: Prompts) -> None:
 
     assert reply.parts == ("Aquí está:\n\nReto Mensual · 78.00 USD\nhttps://pay.test/reto",)
     assert reply.event_data["link_removed"] is True
+
+
+async def test_a_picture_comes_from_the_catalogue_with_the_text_under_it(prompts: Prompts) -> None:
+    said = answer("Míralo: https://evil.test/x.jpg", actions=[picture_action("P2")])
+    shown = company(products=(PLAN, replace(CHALLENGE, picture="https://shop.test/reto.jpg")))
+
+    reply = await persona(ScriptedModel(said), prompts).answer(turn("¿foto?", company=shown))
+
+    assert reply.picture == "https://shop.test/reto.jpg"
+    assert reply.parts == ("Míralo:",)
+
+
+async def test_a_text_too_long_for_a_caption_keeps_its_own_bubble(prompts: Prompts) -> None:
+    said = answer("así es. " * 150, actions=[picture_action("P2")])
+    shown = company(products=(PLAN, replace(CHALLENGE, picture="/srv/reto.jpg")))
+
+    reply = await persona(ScriptedModel(said), prompts).answer(turn("¿foto?", company=shown))
+
+    assert reply.parts[0] == "*Reto Mensual* · 78.00 USD"
+    assert len(reply.parts) == 2
+
+
+@pytest.mark.parametrize("ref", ["P1", "P9", None])
+async def test_without_a_picture_the_text_goes_alone(ref: str | None, prompts: Prompts) -> None:
+    said = answer("No tengo foto.", actions=[picture_action(ref)])
+
+    reply = await persona(ScriptedModel(said), prompts).answer(turn("¿foto?"))
+
+    assert (reply.parts, reply.picture) == (("No tengo foto.",), None)
 
 
 @pytest.mark.parametrize(

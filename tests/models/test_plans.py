@@ -22,6 +22,10 @@ ROAD: dict[str, tuple[object, ...]] = {
     "road_merge_repeated": (C, customer(420), customer(440)),
     "road_lock": (C, former(20)),
     "road_lock_part": (C, row(460)),
+    "road_change": (
+        C, "new-edit", "whatsapp", "+130540", "940", "chat-40", "Ana", "edit", "Hola", NOW, 0,
+        "in-100",
+    ),
     "road_supersede": (C, customer(420)),
     "road_limit": (C, customer(200), 60.0, row(200), "over the limit"),
     "road_admit": (C, customer(420), row(420)),
@@ -60,7 +64,7 @@ ROAD: dict[str, tuple[object, ...]] = {
 
 # Called inside the others, or by a person only.
 OFF_THE_ROAD = {
-    "road_customer", "road_close_silent", "road_unremembered", "desk_record_session",
+    "road_customer", "road_close_silent", "road_apply_change", "road_reopen", "road_unremembered", "desk_record_session",
     "desk_overview", "desk_note_all", "desk_alerts_overview", "desk_prune",
 }  # fmt: skip
 

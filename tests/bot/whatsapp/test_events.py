@@ -1,3 +1,5 @@
+import base64
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -68,10 +70,11 @@ def content(protos: Protos, **fields: Any) -> Any:
         ({"documentMessage": {"caption": "mi rutina"}}, Kind.DOCUMENT, "mi rutina"),
         ({"audioMessage": {"PTT": True}}, Kind.AUDIO, ""),
         ({"stickerMessage": {"height": 1}}, Kind.STICKER, ""),
-        ({"locationMessage": {"degreesLatitude": 1.0}}, Kind.LOCATION, ""),
-        ({"contactMessage": {"displayName": "x"}}, Kind.CONTACT, ""),
+        ({"locationMessage": {"degreesLatitude": 1.0}}, Kind.LOCATION, "📍 1.00000, 0.00000"),
+        ({"contactMessage": {"displayName": "x"}}, Kind.CONTACT, "👤 x"),
         ({"listResponseMessage": {"title": "Plan"}}, Kind.TEXT, "Plan"),
-        ({"pollCreationMessage": {"name": "x"}}, Kind.OTHER, ""),
+        ({"pollCreationMessage": {"name": "x"}}, Kind.POLL, "📊 x"),
+        ({"buttonsResponseMessage": {"selectedButtonID": "b2"}}, Kind.TEXT, "b2"),
     ],
 )
 def test_every_kind_brings_its_own_words_and_nothing_else(
@@ -114,7 +117,8 @@ def test_what_is_not_between_two_people_is_left_alone(
     ("reason", "fields"),
     [
         ("protocol", {"protocolMessage": {"type": 0}}),
-        ("reaction", {"reactionMessage": {"text": "👍"}}),
+        ("protocol", {"protocolMessage": {"type": 14, "editedMessage": {"conversation": "x"}}}),
+        ("empty", {"albumMessage": {"expectedImageCount": 3}}),
         ("empty", {"senderKeyDistributionMessage": {"groupID": "x"}}),
         ("empty", {}),
         ("empty", {"conversation": " \x00 "}),
@@ -128,6 +132,72 @@ def test_a_message_without_content_is_left_alone(
     fields: dict[str, Any],
 ) -> None:
     assert read(reader, make_event(content(protos, **fields))) == Ignored(reason)
+
+
+def test_what_changes_a_message_names_it(
+    reader: MessageReader, make_event: MakeEvent, protos: Protos
+) -> None:
+    key = {"ID": "3A7"}
+    new = {"type": 14, "key": key, "editedMessage": {"conversation": "dos"}}
+    edit = accepted(reader, make_event(content(protos, protocolMessage=new)))
+    revoke = accepted(reader, make_event(content(protos, protocolMessage={"type": 0, "key": key})))
+    sign = accepted(reader, make_event(content(protos, reactionMessage={"key": key, "text": "👍"})))
+
+    assert [(one.kind, one.text, one.target) for one in (edit, revoke, sign)] == [
+        (Kind.EDIT, "dos", "3A7"),
+        (Kind.REVOKE, "", "3A7"),
+        (Kind.REACTION, "👍", "3A7"),
+    ]
+
+
+def test_a_kind_inside_a_wrapper_that_the_client_leaves_closed_is_found(
+    reader: MessageReader, make_event: MakeEvent, protos: Protos
+) -> None:
+    inner = {"message": {"imageMessage": {"caption": "de un álbum"}}}
+
+    message = accepted(reader, make_event(content(protos, associatedChildMessage=inner)))
+
+    assert (message.kind, message.text) == (Kind.IMAGE, "de un álbum")
+
+
+def test_a_wrapper_in_a_wrapper_without_end_is_kept_as_it_came(
+    reader: MessageReader, make_event: MakeEvent, protos: Protos
+) -> None:
+    inner: dict[str, Any] = {"conversation": "hola"}
+    for _ in range(9):
+        inner = {"associatedChildMessage": {"message": inner}}
+
+    message = accepted(reader, make_event(content(protos, **inner)))
+
+    assert (message.kind, message.text) == (Kind.OTHER, "")
+
+
+def test_lengths_and_lists_of_a_stranger_are_bounded(
+    reader: MessageReader, make_event: MakeEvent, protos: Protos
+) -> None:
+    options = [{"optionName": "o" * 5_000}] * 500
+    poll = {"name": "¿" * 50_000, "options": options}
+    quote = {"stanzaID": "q" * 9_000, "quotedMessage": {"conversation": "x" * 90_000}}
+    words = {"text": "y" * 90_000, "contextInfo": quote}
+    asked = accepted(reader, make_event(content(protos, pollCreationMessage=poll)))
+    said = accepted(reader, make_event(content(protos, extendedTextMessage=words)))
+
+    assert len(json.dumps(asked.facts)) < 30_000
+    assert len(said.text) <= 70_000
+    assert said.quote is not None
+    assert (len(said.quote.id), len(said.quote.text)) == (200, 1_000)
+
+
+def test_an_unknown_message_is_kept_raw_and_its_size_is_bounded(
+    reader: MessageReader, make_event: MakeEvent, protos: Protos
+) -> None:
+    note = {"requestPaymentMessage": {"currencyCodeIso4217": "M" * 200_000}}
+
+    facts = accepted(reader, make_event(content(protos, **note))).facts
+
+    assert facts["fields"] == ["requestPaymentMessage"]
+    assert int(str(facts["bytes"])) > 200_000
+    assert len(base64.b64decode(str(facts["raw"]))) == 65_536
 
 
 def test_bytes_that_are_no_event_are_named_and_raise_nothing(reader: MessageReader) -> None:
@@ -175,6 +245,8 @@ def test_the_owners_reaction_or_deletion_is_no_takeover(
 
     assert read(reader, reaction) == Ignored("reaction")
     assert read(reader, deletion) == Ignored("protocol")
+    named = content(protos, protocolMessage={"type": 0, "key": {"ID": "3A7"}})
+    assert read(reader, make_event(named, own=True)) == Ignored("revoke")
 
 
 @pytest.mark.parametrize(

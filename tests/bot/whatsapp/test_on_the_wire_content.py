@@ -1,12 +1,13 @@
 """Every kind of message through the real client, as the daemon's reader then sees it."""
 
+import base64
 import os
 from collections.abc import AsyncIterator
 
 import pytest
 
 from bot.whatsapp.events import Ignored
-from models.values import InboundMessage, Kind, Sender
+from models.values import InboundMessage, Kind, Quote, Sender
 from tests.bot.whatsapp.scene import LID, PHONE, Scene, on_stage
 from tests.whatsapp_server import changes, contents
 from tests.whatsapp_server.bare import UNDECRYPTABLE
@@ -42,26 +43,50 @@ VARIANTS: dict[str, tuple[Words, tuple[Kind, str] | str]] = {
     ),
     "sticker": (contents.sticker(), (Kind.STICKER, "")),
     "moving_sticker": (contents.moving_sticker(), (Kind.STICKER, "")),
-    "location": (contents.location(19.4, -99.1, "Casa"), (Kind.LOCATION, "")),
-    "live_location": (contents.live_location(19.4, -99.1, "voy"), (Kind.LOCATION, "voy")),
-    "contact": (contents.contact("Eva", "5215500000001"), (Kind.CONTACT, "")),
+    "location": (
+        contents.location(19.4, -99.1, "Casa"),
+        (Kind.LOCATION, "📍 Casa · 19.40000, -99.10000"),
+    ),
+    "live_location": (
+        contents.live_location(19.4, -99.1, "voy"),
+        (Kind.LOCATION, "📍 voy · 19.40000, -99.10000"),
+    ),
+    "contact": (
+        contents.contact("Eva", "5215500000001"),
+        (Kind.CONTACT, "👤 Eva · +5215500000001"),
+    ),
     "contacts": (
         contents.contacts(("Eva", "5215500000001"), ("Leo", "5215500000002")),
-        (Kind.CONTACT, ""),
+        (Kind.CONTACT, "👤 Eva · +5215500000001\n👤 Leo · +5215500000002"),
     ),
     "button_reply": (contents.button_reply("Sí", "1"), (Kind.TEXT, "Sí")),
     "list_reply": (contents.list_reply("Talla M", "m"), (Kind.TEXT, "Talla M")),
     "template_reply": (contents.template_reply("Ver más", "2"), (Kind.TEXT, "Ver más")),
     "flow_reply": (contents.flow_reply("Confirmo", "confirm"), (Kind.TEXT, "Confirmo")),
-    "poll": (contents.poll("¿Cuál?", "rojo", "azul", secret=SECRET), (Kind.OTHER, "")),
+    "poll": (
+        contents.poll("¿Cuál?", "rojo", "azul", secret=SECRET),
+        (Kind.POLL, "📊 ¿Cuál? · rojo / azul"),
+    ),
     "poll_of_old": (
         contents.poll("¿Cuál?", "rojo", secret=SECRET, version=""),
-        (Kind.OTHER, ""),
+        (Kind.POLL, "📊 ¿Cuál? · rojo"),
     ),
-    "order": (contents.order("Camisas", 2, 598_000), (Kind.OTHER, "")),
-    "product": (contents.product("Camisa roja", 299_000), (Kind.OTHER, "")),
-    "group_invite": (contents.group_invite(GROUP, "Rifas", "únete"), (Kind.OTHER, "únete")),
-    "event": (contents.event("Cita", 1_800_000_000), (Kind.OTHER, "")),
+    "order": (
+        contents.order("Camisas", 2, 598_000),
+        (Kind.ORDER, "🛒 Camisas · × 2 · 598 MXN · Quiero esto"),
+    ),
+    "product": (
+        contents.product("Camisa roja", 299_000),
+        (Kind.PRODUCT, "🏷️ Camisa roja · 299 MXN"),
+    ),
+    "group_invite": (
+        contents.group_invite(GROUP, "Rifas", "únete"),
+        (Kind.INVITE, "👥 Rifas · únete"),
+    ),
+    "event": (
+        contents.event("Cita", 1_800_000_000),
+        (Kind.EVENT, "📅 Cita · 2027-01-15 08:00 UTC"),
+    ),
     "ephemeral": (contents.ephemeral(contents.text("secreto")), (Kind.TEXT, "secreto")),
     "view_once": (contents.view_once(contents.image("una vez")), (Kind.IMAGE, "una vez")),
     "view_once_of_old": (
@@ -72,11 +97,14 @@ VARIANTS: dict[str, tuple[Words, tuple[Kind, str] | str]] = {
         contents.view_once(contents.voice(), "V2Extension"),
         (Kind.AUDIO, ""),
     ),
-    "reaction": (changes.reaction(EARLIER, "👍"), "reaction"),
-    "reaction_removed": (changes.reaction(EARLIER, ""), "edit"),
-    "edit": (changes.edit(EARLIER, contents.text("dos")), "protocol"),
-    "edit_in_the_open": (changes.edit_in_the_open(EARLIER, contents.text("dos")), "protocol"),
-    "revoke": (changes.revoke(EARLIER), "protocol"),
+    "reaction": (changes.reaction(EARLIER, "👍"), (Kind.REACTION, "👍")),
+    "reaction_removed": (changes.reaction(EARLIER, ""), (Kind.REACTION, "")),
+    "edit": (changes.edit(EARLIER, contents.text("dos")), (Kind.EDIT, "dos")),
+    "edit_in_the_open": (
+        changes.edit_in_the_open(EARLIER, contents.text("dos")),
+        (Kind.EDIT, "dos"),
+    ),
+    "revoke": (changes.revoke(EARLIER), (Kind.REVOKE, "")),
     "disappearing": (changes.disappearing(86_400), "protocol"),
     "pin": (changes.pin(EARLIER), "edit"),
     "album": (contents.album(3), "empty"),
@@ -121,8 +149,15 @@ async def test_a_message_says_how_it_was_wrapped_and_which_one_it_quotes(scene: 
     assert events["view_once_voice"].IsViewOnceV2Extension
     assert events["view_once_of_old"].IsViewOnce
     assert events["document_with_caption"].IsDocumentWithCaption
-    quoted = events["quoting"].Message.extendedTextMessage.contextInfo
-    assert (quoted.stanzaID, quoted.quotedMessage.conversation) == ("3EB0", "¿el rojo?")
+    reads = {name: await scene.read(wa_id(name)) for name in VARIANTS}
+    messages = {name: one for name, one in reads.items() if isinstance(one, InboundMessage)}
+    assert messages["quoting"].quote == Quote("3EB0", "¿el rojo?")
+    assert {name for name, one in messages.items() if "view_once" in one.facts} == {
+        *("view_once", "view_once_of_old", "view_once_voice")
+    }
+    assert {name for name, one in messages.items() if "ephemeral" in one.facts} == {"ephemeral"}
+    assert {name for name, one in messages.items() if "forwarded" in one.facts} == {"forwarded"}
+    assert {messages[name].target for name in ("edit", "revoke", "reaction")} == {"3AEA"}
 
 
 async def test_a_stanza_says_openly_what_kind_it_carries(scene: Scene) -> None:
@@ -149,7 +184,7 @@ async def test_a_vote_can_be_opened_with_the_secret_of_its_poll(scene: Scene) ->
     read = scene.understand(raw)
 
     assert isinstance(read, InboundMessage)
-    assert (read.kind, read.text) == (Kind.OTHER, "")
+    assert (read.kind, read.text, read.target) == (Kind.VOTE, "", wa_id("poll"))
     assert await scene.client.open_vote(raw) == [changes.option_hash("azul")]
 
 
@@ -159,7 +194,9 @@ async def test_a_kind_that_no_client_knows_yet_arrives_with_its_bytes(scene: Sce
     await scene.deliver(scene.ana.send(scene.owner, message, wa_id="3AV4"))
     event = await scene.event("3AV4")
 
-    assert await scene.read("3AV4") == Ignored("empty")
+    read = await scene.read("3AV4")
+    assert isinstance(read, InboundMessage)
+    assert (read.kind, read.facts["raw"]) == (Kind.OTHER, base64.b64encode(future).decode())
     assert event.Message.SerializeToString() == future
 
 

@@ -68,8 +68,8 @@ async def test_the_chat_with_oneself_is_a_note(scene: Scene, device: int) -> Non
 OWN = contents.key("3A70", CHAT, own=True)
 NO_CONTENT: dict[str, tuple[Words, str]] = {
     "reaction": (changes.reaction(OWN, "👍"), "reaction"),
-    "edit": (changes.edit(OWN, contents.text("te atiendo")), "protocol"),
-    "revoke": (changes.revoke(OWN), "protocol"),
+    "edit": (changes.edit(OWN, contents.text("te atiendo")), "edit"),
+    "revoke": (changes.revoke(OWN), "revoke"),
 }
 
 
