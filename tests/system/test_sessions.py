@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import MakeDatabase
 from tests.system.street import Street, open_street, processes_about
 
-pytestmark = pytest.mark.whatsapp
+pytestmark = [pytest.mark.whatsapp, pytest.mark.timeout(120)]
 
 STOP_SECONDS = 10.0
 History = Callable[[], list[dict[str, Any]]]
