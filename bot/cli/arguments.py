@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from bot.phone_numbers import digits_of
 from models.errors import BadInput
 
 Arguments = argparse.Namespace
@@ -87,13 +88,23 @@ def _chats(commands: _Group) -> None:
     chat.add_argument("--once", metavar="TEXT", help="write this, print the reply and end")
     chat.add_argument("--wait", metavar="SECONDS", type=_seconds, default=45.0, help="with --once")
     _json(chat)
-    pair = commands.command("pair", "pair:pair", "link a company's phone by a QR code")
-    _company(pair)
-    _json(pair)
+    _pairing(commands.command("pair", "pair:pair", "link a company's phone by a QR code"))
     for name, about in (("pause", "silence a company or one chat"), ("resume", "end a silence")):
         silence = commands.command(name, f"pause:{name}", about)
         _company(silence)
         silence.add_argument("customer", metavar="CUSTOMER", nargs="?", help="UUID or exact phone")
+
+
+def _pairing(pair: argparse.ArgumentParser) -> None:
+    _company(pair)
+    pair.add_argument("--new-number", action="store_true", help="another number will do, unasked")
+    ways = pair.add_mutually_exclusive_group()
+    ways.add_argument(
+        "--phone", metavar="NUMBER", type=_phone, help="letters to type on it, no QR code"
+    )
+    ways.add_argument("--link", action="store_true", help="a link for the owner to do it alone")
+    ways.add_argument("--revoke", action="store_true", help="no such link works any more")
+    _json(pair)
 
 
 def _desk(commands: _Group) -> None:
@@ -173,6 +184,15 @@ def _number(least: float, most: float) -> Callable[[str], float]:
 
 
 _seconds = _number(0, 3600)
+
+
+def _phone(word: str) -> str:
+    digits = digits_of(word)
+    if digits is None:
+        raise argparse.ArgumentTypeError(
+            f"{word!r} is not a number with its country code, such as +13055550100"
+        )
+    return digits
 
 
 def _shard(word: str) -> int:

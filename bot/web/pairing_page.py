@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import math
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from aiohttp.typedefs import Handler
 from bot.budget import Budget
 from bot.pairing_links import Flaw, LinkRefused, PairingLinks
 from bot.pairings import CompanyPairing, Pairings
+from bot.phone_numbers import digits_of
 from bot.web import answers
 from bot.web.document import Shown, notice, page
 from bot.web.listener import BODY_BYTES, listening
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 STREAMS = 40
 """So many pages follow one company at once."""
 _STREAM_SECONDS = 15.0
-_PHONE = re.compile(r"[1-9][0-9]{6,14}")
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ class PairingPage:
         given = await request.post()
         match given.get("do"):
             case "begin":
-                visit.pairing.begin(_digits(str(given.get("letters", ""))) or "")
+                visit.pairing.begin(digits_of(str(given.get("letters", ""))) or "")
             case "keep" | "refuse" as answer:
                 visit.pairing.answer(answer == "keep")
         return answers.see_other(visit.token)
@@ -118,7 +117,7 @@ class PairingPage:
     async def _take_number(self, request: web.Request) -> web.Response:
         visit = await self._visit(request)
         written = str((await request.post()).get("phone", ""))
-        digits = _digits(written)
+        digits = digits_of(written)
         if digits is None:
             return self._page(visit, visit.html.number(wrong=written), status=400)
         visit.pairing.begin(digits)
@@ -191,9 +190,3 @@ class _Crowded(Exception):
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
         self.seconds = seconds
-
-
-def _digits(written: str) -> str | None:
-    """The digits of a number as people write it, or None where it is none."""
-    digits = re.sub(r"[\s().\-/+]", "", written).removeprefix("00")
-    return digits if _PHONE.fullmatch(digits) else None
