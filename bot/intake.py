@@ -106,6 +106,10 @@ class Intake:
             count = await counting
             if kept is None or kept.inbox_id is None:
                 await self._limit.uncount(message.company_id, message.phone, count.counted)
+        former = kept.former or message.phone
+        if kept.inbox_id is not None and former != kept.customer.phone:
+            phone = kept.customer.phone
+            count = await self._limit.follow(message.company_id, former, phone, count)
         return kept, count
 
     async def _keep(self, message: InboundMessage, *, counts: bool) -> Accepted:

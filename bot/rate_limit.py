@@ -76,6 +76,27 @@ class RateLimit:
         except RetryLater as error:
             log.debug("a message stays counted", extra={"why": str(error)})
 
+    async def follow(
+        self, company_id: UUID, former: str, customer_phone: str, count: Count
+    ) -> Count:
+        """What was counted under a *former* phone counts for the customer; *count* anew.
+
+        The customer's own window keeps its end; without one the former window goes on.
+        """
+        if not self._limit:
+            return count
+        keys = (*_keys(company_id, former), *_keys(company_id, customer_phone))
+        told = int(count.counted is Counted.FIRST_OVER)
+        asked = time.monotonic()
+        try:
+            code, left = await self._redis.run(_FOLLOW, keys, self._limit, told)
+        except RetryLater as error:
+            log.debug("a count stays with a former phone", extra={"why": str(error)})
+            return count
+        if count.counted is Counted.NOT_COUNTED:
+            return count
+        return Count(Counted(code), asked + left / 1000 if left else None)
+
 
 def _keys(company_id: UUID, customer_phone: str) -> tuple[str, str]:
     customer = f"{company_id}:{customer_phone}"
@@ -107,4 +128,27 @@ if ARGV[1] == '1' then redis.call('DEL', KEYS[2]) end
 local count = tonumber(redis.call('GET', KEYS[1]) or 0)
 if count and count > 0 then redis.call('DECR', KEYS[1]) end
 return 0
+""")
+
+# KEYS count and notice of the former phone, then those of the customer. ARGV[1] the limit, ARGV[2]
+# whether the customer is about to be told because of this message. Answers as _COUNT does.
+_FOLLOW = Script("""
+local moved = tonumber(redis.pcall('GET', KEYS[1]) or 0)
+local left = redis.call('PTTL', KEYS[3])
+if left < 0 then left = math.max(redis.call('PTTL', KEYS[1]), 1) end
+local told = redis.call('DEL', KEYS[2]) == 1 or redis.call('EXISTS', KEYS[4]) == 1
+redis.call('DEL', KEYS[1])
+local count = tonumber(redis.pcall('GET', KEYS[3]) or 0)
+if moved and moved > 0 and count then
+  count = redis.call('INCRBY', KEYS[3], moved)
+  redis.call('PEXPIRE', KEYS[3], left)
+end
+if told then redis.call('SET', KEYS[4], '1', 'PX', left) end
+local limit = tonumber(ARGV[1])
+if not count or count < limit then return {0, 0} end
+if count == limit then return {0, left} end
+if ARGV[2] == '1' then return {1, left} end
+if told then return {2, left} end
+redis.call('SET', KEYS[4], '1', 'PX', left)
+return {1, left}
 """)

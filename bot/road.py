@@ -16,6 +16,7 @@ from bot.hosts import Heart, Host
 from bot.intake import Intake
 from bot.lanes import Chat, Lanes, Slots
 from bot.memory import Memory
+from bot.merges import Merges
 from bot.metrics import Metrics
 from bot.rate_limit import RateLimit
 from bot.recall import Recall
@@ -24,6 +25,7 @@ from bot.sweeper import Sweeper
 from bot.turns import Turns
 from bot.wire import Wire
 from handlers import Handler, Prompts
+from models.customer_merges import MergeDesk
 from models.errors import RetryLater
 from models.ledger import Desk, Ledger
 from models.values import Channel
@@ -164,6 +166,7 @@ async def open_road(
             slots,
             delivery,
             memory,
+            Merges(MergeDesk(stores.call, stores.rows), stores.conversations, cache),
             host=host,
             grace_seconds=talk.quiet_seconds + 1.0,
         )

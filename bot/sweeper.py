@@ -9,6 +9,7 @@ from bot.delivery import Delivery
 from bot.hosts import Host
 from bot.lanes import Lanes, Slots
 from bot.memory import Memory
+from bot.merges import Merges
 from models.errors import RetryLater
 from models.ledger import Desk
 
@@ -25,7 +26,7 @@ Longer than `Memory` takes when nobody replies.
 
 
 class Sweeper:
-    """Brings back waiting chats, stray turns, ready parts and unwritten history.
+    """Brings back waiting chats, stray turns, ready parts, unwritten and divided history.
 
     *grace_seconds*: younger messages are left to their lanes.
     """
@@ -37,6 +38,7 @@ class Sweeper:
         slots: Slots,
         delivery: Delivery,
         memory: Memory,
+        merges: Merges,
         *,
         host: Host,
         grace_seconds: float,
@@ -46,6 +48,7 @@ class Sweeper:
         self._slots = slots
         self._delivery = delivery
         self._memory = memory
+        self._merges = merges
         self._host = host
         self._grace_seconds = grace_seconds
         self._rounds = 0
@@ -82,6 +85,7 @@ class Sweeper:
         if self._rounds % 5 == 0:
             forgotten = await self._desk.unremembered(age_seconds=FORGOTTEN_SECONDS)
             self._memory.remember_all(forgotten)
+            await self._merges.finish()
         self._rounds += 1
 
     async def _heal(self) -> None:

@@ -64,6 +64,7 @@ class Turns:
 
         What PostgreSQL cannot take now stays open, and the sweep brings it back.
         """
+        asked = chat
         try:
             reading = self._recall.lines(chat)
             claim = await self._ledger.claim(*chat, self._host)
@@ -71,6 +72,9 @@ class Turns:
             if claim.turn is None:
                 self._metrics.turn(claim.outcome, "none")
             else:
+                chat = (chat[0], claim.turn.customer.id)
+                if chat != asked:  # By an id from before a merge.
+                    lines = await self._recall.lines(chat)
                 turn = _with_history(claim.turn, lines, claim.unremembered)
                 with log_context(company=chat[0], chat=chat[1], turn=turn.id):
                     await self._run(turn)

@@ -99,6 +99,18 @@ def other_holder(company_id: UUID, customer: CustomerRef) -> Document:
     }
 
 
+def inheritance(former: Document) -> list[tuple[Document, Document]]:
+    """What else of a *former* document goes into its heir: under which condition, which change."""
+    shared: Document = {"$addToSet": {"tags": {"$each": former.get("tags") or []}}}
+    if begun := former.get("createdAt"):
+        shared["$min"] = {"createdAt": begun}
+    changes: list[tuple[Document, Document]] = [({}, shared)]
+    if summary := former.get("summary"):
+        older = [{"summary": None}, {"summary.lastUpdated": {"$lt": summary["lastUpdated"]}}]
+        changes.append(({"$or": older}, {"$set": {"summary": summary}}))
+    return changes
+
+
 def summary_document(summary: Summary, now: datetime) -> Document:
     """The summary as the document holds it."""
     return {

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 COLLECTION = "conversations"
 CALL_SECONDS = 6.0  # Longer than any of the driver's own limits below.
 REST_SECONDS = 1.0
+UNITED_AT_ONCE = 100
 TIMEOUTS: dict[str, Any] = {
     "serverSelectionTimeoutMS": 3000,
     "connectTimeoutMS": 3000,
@@ -43,6 +44,7 @@ class Collection(Protocol):
     def bulk_write(self, writes: Sequence[Any], /, *, ordered: bool) -> Awaitable[Any]: ...
     def find_one(self, which: Document, projection: Document, /) -> Awaitable[Any]: ...
     def update_one(self, which: Document, update: Any, /) -> Awaitable[Any]: ...
+    def delete_one(self, which: Document, /) -> Awaitable[Any]: ...
     def create_indexes(self, indexes: Sequence[IndexModel], /) -> Awaitable[Any]: ...
     def drop_index(self, name: str, /) -> Awaitable[Any]: ...
 
@@ -108,6 +110,28 @@ class Conversations:
         """Replace the summary; whether there is such a conversation."""
         written = shape.summary_document(summary, _now())
         return await self._set(company_id, customer_id, {"summary": written})
+
+    async def unite(self, company_id: UUID, former: UUID, customer: CustomerRef) -> bool:
+        """Move all that *former*'s document holds into *customer*'s, and end the former one.
+
+        Each line is there once, in the order of time; the newer summary, the tags of both and
+        *customer*'s stage stay. May be repeated after it was broken off anywhere. False when
+        somebody wrote to the former document meanwhile: then it must be.
+        """
+        key = _key(company_id, former)
+        found = await self._call(lambda: self._collection.find_one(key, {}))
+        if found is None:
+            return True
+        lines = [shape.from_document(line) for line in found["messages"]]
+        for start in range(0, len(lines), UNITED_AT_ONCE):
+            some = lines[start : start + UNITED_AT_ONCE]
+            await self.append(company_id, customer, some, stage=customer.stage, late=True)
+        heir = _key(company_id, customer.id)
+        for which, change in shape.inheritance(found):
+            await self._change(heir | which, change)
+        unchanged = key | {"messageCount": found["messageCount"]}
+        ended = await self._call(lambda: self._collection.delete_one(unchanged))
+        return bool(ended.deleted_count)
 
     async def ensure_indexes(self) -> None:
         """Make the document's indexes; a plain phone index becomes the unique one."""

@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from bot.rate_limit import Counted, RateLimit
+from bot.rate_limit import Count, Counted, RateLimit
 from bot.redis_store import RedisStore, open_redis
 from tests.bot.conftest import PrivateValkey
 
@@ -198,3 +198,61 @@ async def test_with_redis_away_messages_are_let_through_and_counted_as_blind(
         await limit.uncount(COMPANY, PHONE, Counted.WITHIN)
 
         assert limit.blind == 3
+
+
+async def test_what_was_counted_under_a_former_phone_counts_for_the_customer(
+    redis: RedisStore,
+) -> None:
+    limit = RateLimit(redis, limit=5)
+    for phone in ("lid:77", "lid:77", "lid:77", PHONE):
+        newest = await limit.count(COMPANY, phone)
+
+    moved = await limit.follow(COMPANY, "lid:77", PHONE, newest)
+    last = await limit.count(COMPANY, PHONE)
+
+    assert (moved.counted, moved.full_until) == (Counted.WITHIN, None)
+    assert last.full_until is not None
+    assert [await redis.get(key) for key in (KEY, f"rate_limit:{COMPANY}:lid:77")] == [b"5", None]
+
+
+async def test_a_full_window_of_both_phones_together_is_told_once(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=2)
+    await limit.count(COMPANY, PHONE)
+    await limit.count(COMPANY, PHONE)
+    verdicts = []
+    for _ in range(2):
+        hidden = await limit.count(COMPANY, "lid:77")
+        verdicts.append((await limit.follow(COMPANY, "lid:77", PHONE, hidden)).counted)
+
+    assert verdicts == [Counted.FIRST_OVER, Counted.OVER]
+
+
+async def test_a_former_window_that_was_told_of_is_not_told_of_again(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=1)
+    for _ in range(2):
+        await limit.count(COMPANY, "lid:77")
+    newest = await limit.count(COMPANY, PHONE)
+
+    moved = await limit.follow(COMPANY, "lid:77", PHONE, newest)
+
+    assert (newest.counted, moved.counted) == (Counted.WITHIN, Counted.OVER)
+
+
+async def test_a_former_window_goes_on_where_the_customer_has_none(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=5)
+    await limit.count(COMPANY, "lid:77")
+    await redis.pipeline(("PEXPIRE", f"rate_limit:{COMPANY}:lid:77", 20_000))
+
+    await limit.follow(COMPANY, "lid:77", PHONE, Count())
+
+    assert 19_000 < await left_ms(redis, KEY) <= 20_000
+
+
+async def test_what_is_not_counted_moves_the_count_and_stays_uncounted(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=1)
+    await limit.count(COMPANY, "lid:77")
+
+    moved = await limit.follow(COMPANY, "lid:77", PHONE, Count())
+
+    assert moved == Count()
+    assert await redis.get(KEY) == b"1"
