@@ -72,6 +72,11 @@ class CompanyFiles:
         return self._sessions / f"{self.company_id}.phone"
 
     @property
+    def starts(self) -> Path:
+        """How many starts in a row have not come through."""
+        return self._sessions / f"{self.company_id}.starts"
+
+    @property
     def pairing(self) -> Path:
         """The socket of a pairing that runs."""
         return self._sessions / f"{self.company_id}.pairing"
@@ -150,6 +155,20 @@ class CompanyFiles:
     def forget_end(self) -> None:
         """A session begins."""
         self.end.unlink(missing_ok=True)
+
+    def unfinished_starts(self) -> int:
+        """How many starts of the client in a row ended together with the process."""
+        with contextlib.suppress(OSError, ValueError):
+            return int(self.starts.read_text(encoding="ascii"))
+        return 0
+
+    def note_start(self, count: int) -> None:
+        """A start begins that may end the process; not kept past a power loss."""
+        self.starts.write_text(str(count), encoding="ascii")
+
+    def forget_starts(self) -> None:
+        """The process has survived a start."""
+        self.starts.unlink(missing_ok=True)
 
     def write_phone(self, seen_at: datetime) -> None:
         """Keep when the phone gave its last sign of life."""

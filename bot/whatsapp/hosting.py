@@ -24,6 +24,7 @@ from bot.whatsapp.reach import backoff
 from bot.whatsapp.session import Connection, Parts, Session
 from bot.whatsapp.settlement import SessionBooks
 from bot.whatsapp.states import Reason, State
+from bot.whatsapp.suspects import Start, Suspects
 from bot.whatsapp.transitions import Transitions, after_code
 from bot.wire import Wire
 from models.errors import RetryLater, Unavailable
@@ -97,6 +98,7 @@ class Host:
     patience: Patience
     journals: set[Journal]
     starts: Callable[[UUID], Starts]
+    suspects: Suspects
     on_restart: Callable[[Reason], None]
     on_phone: Callable[[UUID], None]
 
@@ -112,6 +114,7 @@ class HostedCompany:
         self._host = host
         self._company = company
         self._files = files
+        self._start: Start | None = None
 
     async def run(self, fence: int) -> None:
         """Returns when nothing is left to retry. Raises LeaseLost."""
@@ -167,11 +170,21 @@ class HostedCompany:
                 return self._say(after_code())
         except RetryLater as error:
             return self._say(State(Reason.FAULT, detail=str(error)))
-        starts.note(asyncio.get_running_loop().time())
-        state = await session.live()
+        async with self._host.suspects.start(self._files, self._suspect) as self._start:
+            starts.note(asyncio.get_running_loop().time())
+            state = await session.live()
         if self._host.patience.retries(state):
             self._host.on_restart(state.reason)
         return state
+
+    def _suspect(self, count: int) -> None:
+        times = f"its last {count} starts each ended the whole process"
+        self._say(State(Reason.FAULT, detail=times))
+
+    def _on_state(self, company_id: UUID, state: State) -> None:
+        if self._start is not None and state.reason is not Reason.CONNECTING:
+            self._start.through()
+        self._host.on_state(company_id, state)
 
     def _say(self, state: State) -> State:
         log.warning(state.sentence("en"), extra={"company": str(self._company.id)})
@@ -198,7 +211,7 @@ class HostedCompany:
             transitions=Transitions(self._host.protos, last_connected=self._company.last_connected),
             books=self._host.books,
             connection=partial(self._host.connect, self._company.id, self._files.session),
-            on_state=self._host.on_state,
+            on_state=self._on_state,
             now=self._host.now,
             connect_limit=self._host.patience.connect,
             reconnect_limit=self._host.patience.reconnect,

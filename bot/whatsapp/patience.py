@@ -18,6 +18,7 @@ class Patience:
     left to the client, which itself waits ever longer. A back-off grows from ``first`` to
     ``longest``. ``rare`` lies between single tries where somebody else holds the session,
     ``ban`` is the least after a suspension, and ``endless_ban`` after one without a known end.
+    A company whose starts seem to end the process waits from ``suspect`` to ``longest_suspect``.
     Every start leaks, so after ``hourly`` of them in an hour each waits for the longest pause.
     """
 
@@ -28,6 +29,8 @@ class Patience:
     rare: float = 900.0
     ban: float = 60.0
     endless_ban: float = 3600.0
+    suspect: float = 30.0
+    longest_suspect: float = 3600.0
     hourly: int = 20
 
     def retries(self, state: State) -> bool:

@@ -24,6 +24,7 @@ from bot.whatsapp.patience import PATIENCE, Patience, Starts
 from bot.whatsapp.recording import StateBook, StateRecorder
 from bot.whatsapp.settlement import SessionBooks, SessionDamaged
 from bot.whatsapp.states import Reason, State, WayOut
+from bot.whatsapp.suspects import Suspects
 from models.errors import RetryLater, Unavailable
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Sessions:
         self._hosted: dict[UUID, asyncio.Task[None]] = {}
         self._restarts: Counter[Reason] = Counter()
         self._starts: dict[UUID, Starts] = {}
+        self._suspects = Suspects(self._patience)
         self._recorder = StateRecorder(states, lambda company: self._files(company).read_note())
         self._admission = Admission(self._books, self._recorder, now)
 
@@ -188,6 +190,7 @@ class Sessions:
             patience=self._patience,
             journals=self._journals,
             starts=self._starts_of,
+            suspects=self._suspects,
             on_restart=self._note_restart,
             on_phone=self._recorder.again,
         )

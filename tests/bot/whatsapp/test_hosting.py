@@ -17,6 +17,7 @@ from bot.whatsapp.hosting import Host, HostedCompany, WantedCompany
 from bot.whatsapp.library import Protos
 from bot.whatsapp.patience import Patience, Starts
 from bot.whatsapp.states import Reason, State
+from bot.whatsapp.suspects import SUSPICIOUS, Suspects
 from models.errors import RetryLater
 from tests.bot.whatsapp.conftest import COMPANY, MakeEvent
 from tests.fakes.connection import FakeConnection
@@ -62,6 +63,7 @@ class Hosting:
             patience=patience,
             journals=set(),
             starts=lambda _: kept,
+            suspects=Suspects(patience),
             on_restart=self.restarts.append,
             on_phone=lambda _: None,
         )
@@ -204,3 +206,32 @@ async def test_a_phone_that_falls_asleep_is_noticed_without_any_event(
     assert awake[-1] is Reason.ONLINE
     assert Reason.PHONE_ASLEEP not in awake
     assert hosting.states[-1] is Reason.PHONE_ASLEEP
+
+
+async def test_a_company_whose_starts_ended_the_process_waits_before_the_next_one(
+    tmp_path: Path, protos: Protos
+) -> None:
+    hosting = Hosting(tmp_path, protos)
+    hosting.files.note_start(SUSPICIOUS)
+
+    await hosting.lives(60)
+
+    assert 20 < hosting.starts[0] <= 30
+    assert hosting.states[0] is Reason.FAULT
+    assert hosting.states[-1] is Reason.ONLINE
+    assert hosting.files.unfinished_starts() == 0
+
+
+async def test_a_start_is_noted_until_it_has_come_through(tmp_path: Path, protos: Protos) -> None:
+    noted: list[int] = []
+
+    def looks(connection: FakeConnection) -> None:
+        noted.append(hosting.files.unfinished_starts())
+        connection.observer.on_end("refused")
+
+    hosting = Hosting(tmp_path, protos, looks)
+
+    await hosting.lives(1)
+
+    assert noted == [1]
+    assert hosting.files.unfinished_starts() == 0

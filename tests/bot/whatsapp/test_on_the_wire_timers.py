@@ -1,6 +1,7 @@
 """Rows that wait for the client's own timers, and refusals that its process does not survive."""
 
 import asyncio
+import json
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from bot.whatsapp.states import Reason
+from bot.whatsapp.suspects import SUSPICIOUS
 from tests.bot.whatsapp.drives import DRIVES
 from tests.bot.whatsapp.proofs import ROWS, Proofs, proving
-from tests.bot.whatsapp.street import street
+from tests.bot.whatsapp.street import QUICK, street
 from tests.whatsapp_server.faults import failure
+from tests.whatsapp_server.hosted import hosting
 
 pytestmark = [pytest.mark.whatsapp, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -47,3 +50,29 @@ async def test_a_refusal_that_ends_the_clients_process_loses_nothing(
         await house.move()
         await house.hosted.until(event="message", wa_id="3AD1")
         await house.talks()
+
+
+async def test_one_such_company_does_not_keep_the_others_down(tmp_path: Path) -> None:
+    """It is begun last and alone, so that the others are online while it waits."""
+    async with street(tmp_path, ["refused", "ana", "luis"]) as houses:
+        refused = houses.pop("refused")
+        await refused.reaches(Reason.ONLINE)
+        refused.refuse(failure(413))
+        assert await asyncio.wait_for(refused.hosted.process.wait(), 30) == -signal.SIGABRT
+
+        companies = [house.company for house in (refused, *houses.values())]
+        words = {"PATIENCE": json.dumps(QUICK | {"suspect": 30})}
+        environment = refused.server.environment | words
+        for _ in range(SUSPICIOUS):
+            async with hosting(tmp_path / "state", *companies, environment=environment) as hosted:
+                assert await asyncio.wait_for(hosted.process.wait(), 60) == -signal.SIGABRT
+        async with hosting(tmp_path / "state", *companies, environment=environment) as hosted:
+            for house in houses.values():
+                house.hosted, house.mark = hosted, 0
+                await house.reaches(Reason.ONLINE)
+                await house.talks()
+            told = await hosted.until(
+                event="state", reason=Reason.FAULT, company=str(refused.company)
+            )
+
+    assert "ended the whole process" in told["sentence"]
