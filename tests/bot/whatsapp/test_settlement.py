@@ -129,15 +129,23 @@ def tear_page(path: Path) -> None:
     write(path, bytes(data))
 
 
+def tear_far_page(path: Path) -> None:
+    """The device is still there; what would be missed is met only when a customer writes."""
+    write(path, content(path)[:-4096] + os.urandom(4096))
+
+
 def cut(path: Path) -> None:
     write(path, content(path)[: len(content(path)) // 2])
 
 
-@pytest.mark.parametrize("tear", [tear_header, tear_page, cut])
+@pytest.mark.parametrize("tear", [tear_header, tear_page, tear_far_page, cut])
 async def test_a_damaged_file_is_told_and_the_next_question_is_answered(
     books: SessionBooks, path: Path, tear: Callable[[Path], None]
 ) -> None:
-    SessionFile(path).pair()
+    file = SessionFile(path)
+    file.pair()
+    for number in range(200):
+        file.turn_ratchet(f"{number}_1:0")
     tear(path)
 
     with pytest.raises(SessionDamaged, match=re.escape(path.name)):
