@@ -10,6 +10,7 @@ from bot.section import Section
 from models import entries
 from models.errors import BadInput
 
+PLAIN_HTTP = "must begin with https://, unless [alerts] private_networks names its network"
 HOUR = r"([01]\d|2[0-3]):[0-5]\d"
 
 
@@ -37,6 +38,12 @@ class Alerts(Section):
     @classmethod
     def _postable(cls, url: str) -> str:
         return _as_entered(entries.webhook, url) if url else ""
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> Self:
+        if self.webhook.startswith("http://") and not self.private_networks:
+            raise ValueError(f"webhook {PLAIN_HTTP}")
+        return self
 
     @field_validator("private_networks")
     @classmethod

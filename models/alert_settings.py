@@ -1,13 +1,29 @@
 """Alert settings: where a company's alerts and events go."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
 from tortoise import fields
 
+from models import entries
 from models.companies import Company
-from models.tenancy import CompanyModel
+from models.events import Event
+from models.inbox import Inbound
+from models.tenancy import CompanyModel, system_scope
+
+CHANNELS: Mapping[str, Callable[[str, str], str | bool]] = MappingProxyType(
+    {
+        "email": entries.email,
+        "webhook": entries.webhook,
+        "whatsapp": entries.flag,
+        "events": entries.webhook,
+    }
+)
+"""What a company may say of its own, and how it is checked."""
 
 
 class AlertSetting(CompanyModel):
@@ -81,3 +97,40 @@ def _addressee(company: Company, own: AlertSetting | None) -> Addressee:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+async def set_channels(company_id: UUID, values: Mapping[str, str]) -> None:
+    """Change where a company's alerts and events go, by what a person entered.
+
+    ``off`` says nowhere, ``default`` says as the configuration does. An events webhook hears what
+    happens from now on; one that is moved goes on where it was.
+    """
+    changes: dict[str, Any] = {name: _entered(name, value) for name, value in values.items()}
+    async with system_scope():
+        own = await AlertSetting.everywhere().get_or_none(company_id=company_id)
+        if changes.get("events") and (own is None or not own.events):
+            changes |= await _from_now_on()
+        if own is None:
+            await AlertSetting.create(company_id=company_id, **changes)
+        else:
+            await AlertSetting.everywhere().filter(company_id=company_id).update(**changes)
+
+
+def _entered(field: str, value: str) -> str | bool | None:
+    if value == "default":
+        return None
+    if value == "off":
+        return False if field == "whatsapp" else None if field == "events" else ""
+    return CHANNELS[field](field, value)
+
+
+async def _from_now_on() -> dict[str, Any]:
+    newest_message = await Inbound.everywhere().order_by("-id").first()
+    newest_event = await Event.everywhere().order_by("-id").first()
+    now = datetime.now(UTC)
+    return {
+        "events_since": now,
+        "log_position": now,
+        "inbox_position": newest_message.id if newest_message else 0,
+        "event_position": newest_event.id if newest_event else 0,
+    }

@@ -25,6 +25,8 @@ OPTIONAL: Mapping[str, Check] = {
     "system_prompt": entries.text,
     "active": entries.flag,
 }
+WISHES: Mapping[str, Check] = {"language": entries.language, "time_zone": entries.time_zone}
+"""What is kept in ``metadata``."""
 
 
 class Company(CompanyModel):
@@ -102,9 +104,13 @@ async def add_company(
 
 async def set_company(ref: str, values: Mapping[str, str]) -> Company:
     """Change fields of a company; an empty value clears an optional one."""
-    checked = check_fields(values, REQUIRED, OPTIONAL)
+    checked = check_fields(values, REQUIRED, {**OPTIONAL, **WISHES})
+    wishes = {name: checked.pop(name) for name in WISHES if name in checked}
     company = await find_company(ref)
     async with company_scope(company.id):
+        if wishes:
+            row = await Company.of(company.id).select_for_update().get()
+            checked["metadata"] = (row.metadata or {}) | wishes
         await Company.of(company.id).update(**checked)
         return await Company.of(company.id).get()
 

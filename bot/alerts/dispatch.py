@@ -111,18 +111,25 @@ class Dispatcher:
         return letter.outlet is Outlet.WHATSAPP and late
 
     def _parcel(self, letter: Letter, route: Route, company: Addressee) -> Parcel:
-        composed = None
-        if letter.type.startswith("alert."):
-            composed = compose(letter.type, letter.payload, company, self._settings, self._link)
-        return Parcel(
-            event_id=letter.event_id,
-            company_id=letter.company_id,
-            company=one_line(company.name, 60),
-            language=language_of(company, self._settings),
-            route=route,
-            body=envelope(letter, company, composed),
-            composed=composed,
-        )
+        return parcel_of(letter, route, company, self._settings, self._link)
+
+
+def parcel_of(
+    letter: Letter, route: Route, company: Addressee, settings: Settings, link: LinkTo
+) -> Parcel:
+    """A delivery as its carrier takes it."""
+    composed = None
+    if letter.type.startswith("alert."):
+        composed = compose(letter.type, letter.payload, company, settings, link)
+    return Parcel(
+        event_id=letter.event_id,
+        company_id=letter.company_id,
+        company=one_line(company.name, 60),
+        language=language_of(company, settings),
+        route=route,
+        body=envelope(letter, company, composed),
+        composed=composed,
+    )
 
 
 async def _addressee(company_id: UUID) -> Addressee | None:

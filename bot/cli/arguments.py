@@ -66,7 +66,7 @@ def parse(words: Sequence[str]) -> Arguments:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
     commands = _Group(parser)
-    for describe in (_daemon, _chats, _desk, _products, _care):
+    for describe in (_daemon, _chats, _desk, _products, _alerts, _care):
         describe(commands)
     return parser.parse_args(words)
 
@@ -120,6 +120,8 @@ def _desk(commands: _Group) -> None:
     _company_facts(add, required=True)
     change = _company(company.command("set", "companies:set_company", "change a company"))
     change.add_argument("--active", metavar="yes|no")
+    change.add_argument("--language", metavar="es|en", help="in which its owner is told of trouble")
+    change.add_argument("--time-zone", metavar="ZONE", help="by whose clocks, America/Caracas")
     _company_facts(change, required=False)
 
 
@@ -153,6 +155,27 @@ def _product_facts(parser: argparse.ArgumentParser, *, required: bool) -> None:
     parser.add_argument("--currency", metavar="CODE", help="three letters, USD unless you say so")
     parser.add_argument("--description", metavar="TEXT", help="'' removes it")
     parser.add_argument("--link", metavar="URL", help="where it is paid; '' removes it")
+
+
+def _alerts(commands: _Group) -> None:
+    alert = commands.group("alert", "say where alerts and events go, and try it")
+    tried = _company(alert.command("test", "alert:try_alerts", "send one by every channel"))
+    tried.add_argument(
+        "--wait", metavar="SECONDS", type=_seconds, default=15.0, help="for the daemon's WhatsApp"
+    )
+    _json(tried)
+    _json(_company(alert.command("show", "alert:show_alerts", "say where they go now")))
+    change = _company(
+        alert.command("set", "alert:set_alerts", "change where they go: an address, default or off")
+    )
+    change.add_argument("--email", metavar="ADDRESS")
+    change.add_argument("--webhook", metavar="URL", help="alerts, signed")
+    change.add_argument("--whatsapp", metavar="yes|no", help="the owner's own chat")
+    change.add_argument("--events", metavar="URL", help="everything that happens, signed")
+    secret = alert.command("secret", "alert:show_secret", "print what webhooks are signed with")
+    secret.add_argument(
+        "company", metavar="COMPANY", nargs="?", help="default: the webhook of the configuration"
+    )
 
 
 def _care(commands: _Group) -> None:

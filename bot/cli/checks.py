@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
+from bot.alerts.signing import SHORTEST_SECRET
 from bot.cli.output import count
 from bot.cli.stores import postgres_url, progress
 from bot.config import Settings, Target, WhatsApp, secret
@@ -77,6 +78,24 @@ async def target(target: Target) -> str:
     if status >= 500:
         raise Unwell(f"{target.base_url} answers {status}: try again later or add another target")
     return f"{target.model} at {target.base_url}"
+
+
+async def alerts(settings: Settings) -> str:
+    """The secrets of the channels are there; `lyrox alert test` tries the channels themselves."""
+    if len(secret("webhook_secret") or "") < SHORTEST_SECRET and settings.alerts.webhook:
+        raise Unwell(
+            "webhooks cannot be signed: set the credential webhook_secret or LYROX_WEBHOOK_SECRET,"
+            f" {SHORTEST_SECRET} characters or more"
+        )
+    if settings.mail.user and not secret("smtp_password"):
+        raise Unwell("no password: set the credential smtp_password or LYROX_SMTP_PASSWORD")
+    found = {
+        "WhatsApp": settings.alerts.whatsapp and settings.whatsapp.enabled,
+        "webhook": bool(settings.alerts.webhook),
+        "e-mail": bool(settings.mail.host),
+    }
+    ways = ", ".join(name for name, there in found.items() if there)
+    return f"by {ways}" if ways else "no channel but what companies have of their own"
 
 
 async def neonize(settings: WhatsApp) -> str:

@@ -22,6 +22,8 @@ FACTS = {
     "industry": "industry",
     "website": "website",
     "active": "active",
+    "language": "language",
+    "time_zone": "time_zone",
 }
 """What an argument is called in the table."""
 
@@ -130,6 +132,8 @@ def _facts(company: Company) -> dict[str, object]:
         "whatsapp_connected": company.whatsapp_connected,
         "whatsapp_last_connected": company.whatsapp_last_connected,
         "subscription_plan": company.subscription_plan,
+        "language": (company.metadata or {}).get("language"),
+        "time_zone": (company.metadata or {}).get("time_zone"),
         "brand_personality": company.brand_personality,
         "system_prompt": company.system_prompt,
     }

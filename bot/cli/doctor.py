@@ -64,6 +64,7 @@ async def _findings(config: Path | None) -> AsyncIterator[Finding]:
         yield await _look(f"llm {target.name}", checks.target(target))
     if not settings.llm.targets:
         yield Finding("llm", True, "only the built-in offline rules answer; add an [[llm.targets]]")
+    yield await _look("alerts", checks.alerts(settings))
     yield await _look("neonize", checks.neonize(settings.whatsapp))
     yield await _look("sessions", checks.session_files(settings.daemon.state_dir))
     yield await _look("disk", checks.disk(settings))

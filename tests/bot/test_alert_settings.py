@@ -26,6 +26,7 @@ def written(folder: Path, text: str) -> Path:
         ('[alerts]\nwebhook = "ftp://crm.test"', "alerts.webhook: 'ftp://crm.test' is not a URL"),
         ('[alerts]\nwebhook = "https://a:b@crm.test"', "must hold neither a user name nor"),
         ('[alerts]\nwebhook = "https://crm.test:port"', "is not a URL"),
+        ('[alerts]\nwebhook = "http://crm.test"', "alerts: webhook must begin with https://"),
         ('[alerts]\nprivate_networks = ["10.1.0.1/16"]', "10.1.0.1/16 is no network such as"),
         ('[mail]\nhost = "smtp.test"', "mail: sender must be an address such as"),
         ('[mail]\nhost = "smtp.test"\nsender = "LYROX"', "mail: sender must be an address such as"),

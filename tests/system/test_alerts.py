@@ -10,6 +10,7 @@ import pytest
 
 from bot.alerts.signing import signing_secret
 from tests.fakes.receiver import Receiver, open_receiver
+from tests.schemas import faults
 from tests.system.conftest import OWN, Scene
 from tests.system.warm import Child
 
@@ -33,6 +34,7 @@ async def receiver(scene: Scene) -> AsyncIterator[Receiver]:
             *(scene.company, receiver.url),
         )
         yield receiver
+    assert [fault for document in receiver.taken for fault in faults(document)] == []
     await scene.look.execute("DELETE FROM deliveries")
 
 

@@ -22,6 +22,7 @@ from models.alerts import AlertDesk
 from models.database import Database, connect
 from tests.builders import admin, make_company
 from tests.fakes.receiver import Receiver, open_receiver
+from tests.schemas import faults
 
 MASTER = "0123456789abcdef0123456789abcdef"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -132,6 +133,7 @@ async def receiver() -> AsyncIterator[Receiver]:
     async with open_receiver() as receiver:
         receiver.secret = signing_secret(MASTER, INSTALLATION)
         yield receiver
+    assert [fault for document in receiver.taken for fault in faults(document)] == []
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tests.bot.cli.conftest import Loopback, Lyrox, write_config
 
 NAMES = {
     *("config", "prompts", "postgres", "role", "migrations", "clock", "redis", "mongo"),
-    *("llm", "neonize", "sessions", "disk"),
+    *("llm", "alerts", "neonize", "sessions", "disk"),
 }
 
 Findings = dict[str, dict[str, object]]
@@ -111,6 +111,29 @@ def test_a_language_model_without_its_key_says_where_to_put_it(
 
     assert code == 1
     assert "LYROX_OPENAI_API_KEY" in str(findings["llm t"]["says"])
+
+
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [
+        ('[alerts]\nwebhook = "https://crm.test"\n', "LYROX_WEBHOOK_SECRET"),
+        ('[mail]\nhost = "m.test"\nsender = "a@b.test"\nuser = "a"\n', "LYROX_SMTP_PASSWORD"),
+    ],
+)
+def test_a_channel_without_its_secret_says_where_to_put_it(
+    lyrox: Lyrox, config: Path, monkeypatch: pytest.MonkeyPatch, section: str, name: str
+) -> None:
+    for secret in ("LYROX_WEBHOOK_SECRET", "LYROX_SMTP_PASSWORD"):
+        monkeypatch.delenv(secret, raising=False)
+    with config.open("a", encoding="utf-8") as file:
+        file.write(section)
+    _, without = examined(lyrox, config)
+
+    monkeypatch.setenv(name, "0123456789abcdef0123456789abcdef")
+    _, complete = examined(lyrox, config)
+
+    assert (without["alerts"]["ok"], name in str(without["alerts"]["says"])) == (False, True)
+    assert complete["alerts"]["ok"]
 
 
 def test_session_keys_that_others_may_read_are_named(
