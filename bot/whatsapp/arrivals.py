@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
-from bot.whatsapp.events import MESSAGE, Ignored, MessageReader
+from bot.whatsapp.events import CALL_OFFER, MESSAGE, Ignored, MessageReader
 from bot.whatsapp.journal import Journal
 from bot.whatsapp.owner import OwnerHands
 from bot.wire import OwnerHand
@@ -65,7 +65,7 @@ class Arrivals:
     def replay(self) -> int:
         """Queue what an earlier process left in the journal; how many messages that is."""
         for entry in self._journal.leftovers():
-            message = self._read(entry.raw, seq=entry.seq)
+            message = self._read(entry.code, entry.raw, seq=entry.seq)
             if isinstance(message, Ignored):
                 self._journal.release(entry.seq)
                 continue
@@ -91,14 +91,14 @@ class Arrivals:
         except TimeoutError:
             log.warning("messages stay in the journal", extra={"count": self._queue.qsize()})
 
-    def keep(self, raw: bytes) -> None:
-        """Called on the client's thread; the message is on the disk when this returns."""
-        message = self._read(raw, seq=0)
+    def keep(self, raw: bytes, code: int = MESSAGE) -> None:
+        """Called on the client's thread; the message (or call) is on the disk when this returns."""
+        message = self._read(code, raw, seq=0)
         if isinstance(message, Ignored):
             log.debug("a message is none of ours", extra={"reason": message.reason})
             return
         chats = self._mark_owner(message, raw)
-        seq = self._append(raw)
+        seq = self._append(code, raw)
         if seq is None:
             return
         try:
@@ -111,17 +111,19 @@ class Arrivals:
         """Wait for the disk no longer; called when the connection is gone."""
         self._leaving.set()
 
-    def _append(self, raw: bytes) -> int | None:
+    def _append(self, code: int, raw: bytes) -> int | None:
         """Blocking here makes WhatsApp keep what follows, so a full disk loses nothing."""
         while True:
             try:
-                return self._journal.append(MESSAGE, raw)
+                return self._journal.append(code, raw)
             except OSError:
                 log.exception("the journal cannot be written; free disk space")
                 if self._leaving.wait(1.0):
                     return None
 
-    def _read(self, raw: bytes, *, seq: int) -> InboundMessage | Ignored:
+    def _read(self, code: int, raw: bytes, *, seq: int) -> InboundMessage | Ignored:
+        if code == CALL_OFFER:
+            return self._reader.read_call(raw, seq=seq, now=self._now())
         message = self._reader.read(raw, seq=seq, now=self._now())
         if isinstance(message, InboundMessage) and message.wa_id in self._own_ids:
             return Ignored("own_send")

@@ -11,7 +11,9 @@ from bot.whatsapp.identity import LID_SERVERS, PHONE_SERVERS, address_of, custom
 from bot.whatsapp.library import Protos
 from models.values import Address, Channel, InboundMessage, Kind, Sender
 
-MESSAGE = 17
+MESSAGE, CALL_OFFER = 17, 36
+
+_PEOPLE = PHONE_SERVERS | LID_SERVERS
 
 # What the owner does to a message is no word to the customer.
 _SIGNS = {Kind.REACTION, Kind.EDIT, Kind.REVOKE, Kind.VOTE, Kind.OTHER}
@@ -69,6 +71,32 @@ class MessageReader:
             return person
         return self._message(event, person, content, seq=seq, now=now)
 
+    def read_call(self, raw: bytes, *, seq: int, now: datetime) -> InboundMessage | Ignored:
+        """The call that rings as a message without words, one for each call id."""
+        try:
+            call = self._protos.events.CallOffer.FromString(raw).basicCallMeta
+        except self._protos.broken:
+            return Ignored("unreadable")
+        caller = call.callCreator
+        person = address_of((caller, call.callCreatorAlt))
+        if not call.callID or person is None or getattr(call, "from").Server not in _PEOPLE:
+            return Ignored("no_person")
+        sent_at = datetime.fromtimestamp(call.timestamp, UTC)  # Of a message it is milliseconds.
+        return InboundMessage(
+            company_id=self._company_id,
+            wa_id=f"call:{tidy(call.callID, 100)}",
+            channel=Channel.WHATSAPP,
+            sender=Sender.CUSTOMER,
+            phone=customer_phone(person),
+            chat=jid_text(caller),
+            text="",
+            sent_at=sent_at,
+            kind=Kind.CALL,
+            lid=person.lid,
+            journal_seq=seq,
+            stale=self._horizon.hides(sent_at, now),
+        )
+
     def _message(
         self, event: Any, person: Address, content: Content, *, seq: int, now: datetime
     ) -> InboundMessage:
@@ -104,7 +132,7 @@ class MessageReader:
     def _person(self, event: Any) -> Address | Ignored:
         source = event.Info.MessageSource
         chat = source.Chat
-        if source.IsGroup or chat.Server not in PHONE_SERVERS | LID_SERVERS:
+        if source.IsGroup or chat.Server not in _PEOPLE:
             return Ignored("not_one_to_one")
         if source.IsFromMe and chat.User == source.Sender.User:
             return Ignored("note_to_self")

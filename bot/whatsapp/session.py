@@ -10,7 +10,7 @@ from uuid import UUID
 
 from bot.whatsapp.arrivals import Arrivals
 from bot.whatsapp.callbacks import Observer
-from bot.whatsapp.events import MESSAGE
+from bot.whatsapp.events import CALL_OFFER, MESSAGE
 from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.offline_queue import OfflineQueue
 from bot.whatsapp.phone import Phone
@@ -165,6 +165,8 @@ class Session:
             self._parts.arrivals.keep(raw)
             if self._parts.phone.notice(raw):
                 self._tell(self._phone_is_alive)
+        elif code == CALL_OFFER:
+            self._parts.arrivals.keep(raw, code)
         else:
             self._tell(self._follow, code, raw)
 

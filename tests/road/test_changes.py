@@ -4,6 +4,7 @@ import asyncio
 import json
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -202,6 +203,25 @@ async def test_the_history_holds_the_words_as_they_are_now(
         lines = [(one.id, one.text) for one in await last() if one.sender is Sender.CUSTOMER]
 
         assert lines == [(first.wa_id, left)]
+
+
+async def test_who_calls_again_and_again_is_told_once(open_scene: OpenScene) -> None:
+    def ring(company: UUID, number: int) -> InboundMessage:
+        return message(company, "", kind=Kind.CALL, wa_id=f"call:{number}")
+
+    async with open_scene() as scene:
+        await scene.receive(*[ring(scene.company, 1)] * 3)
+        (first,) = await scene.arrived(1)
+        for number in range(2, 6):
+            await scene.receive(ring(scene.company, number))
+            await asyncio.sleep(0.1)
+
+        async def closed() -> bool:
+            return await scene.rows("turns") == ["answered", *["silent"] * 4]
+
+        await scene.until(closed)
+        assert scene.wire.texts() == [first]
+        assert first.startswith("Vi tu llamada.")
 
 
 async def test_a_reaction_is_kept_and_never_answered(open_scene: OpenScene) -> None:

@@ -68,8 +68,11 @@ class Scene:
 
     def understand(self, raw: bytes) -> InboundMessage | Ignored:
         """What the daemon makes of an event."""
-        reader = MessageReader(self.company, self.protos, Horizon(None, timedelta(hours=12)))
-        return reader.read(raw, seq=1, now=datetime.now(UTC))
+        return self.reader().read(raw, seq=1, now=datetime.now(UTC))
+
+    def reader(self) -> MessageReader:
+        """The daemon's reader."""
+        return MessageReader(self.company, self.protos, Horizon(None, timedelta(hours=12)))
 
     async def eventually(self, seen: Callable[[], bool], *, seconds: float = 10.0) -> None:
         """Until the server has seen it; raises AssertionError where it does not come."""

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from bot.whatsapp.arrivals import Accept, Arrivals
-from bot.whatsapp.events import Horizon, MessageReader
+from bot.whatsapp.events import CALL_OFFER, Horizon, MessageReader
 from bot.whatsapp.journal import Journal
 from bot.whatsapp.library import Protos
 from models.errors import RetryLater
-from models.values import InboundMessage
+from models.values import InboundMessage, Kind
 from tests.bot.whatsapp.conftest import COMPANY, MakeEvent
 
 NOW = datetime.fromtimestamp(1_790_000_000, UTC)
 LID, PHONE = "999888777666555@lid", "5215587654321@s.whatsapp.net"
 
-Make = Callable[[Accept], Arrivals]
+Make = Callable[..., Arrivals]
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def journal(tmp_path: Path) -> Journal:
 async def make(journal: Journal, protos: Protos) -> AsyncIterator[Make]:
     running: list[asyncio.Future[None]] = []
 
-    def make(accept: Accept) -> Arrivals:
+    def make(accept: Accept, journal: Journal = journal) -> Arrivals:
         reader = MessageReader(COMPANY, protos, Horizon(None, timedelta(hours=12)))
         arrivals = Arrivals(
             journal, reader, accept=accept, now=lambda: NOW, patience=lambda _: 0.01
@@ -75,6 +75,32 @@ async def test_a_message_is_on_the_disk_when_the_callback_returns(
     make(intake.accept).keep(make_event("hola"))
 
     assert [entry.raw for entry in Journal(tmp_path).leftovers()] == [make_event("hola")]
+
+
+def call_offer(protos: Protos, call_id: str) -> bytes:
+    """A customer's phone rings."""
+    call = protos.events.CallOffer()
+    meta = call.basicCallMeta
+    meta.callID, meta.timestamp = call_id, int(NOW.timestamp())
+    person = {"User": "999888777666555", "Server": "lid", "IsEmpty": False}
+    for jid in (getattr(meta, "from"), meta.callCreator, meta.callCreatorAlt):
+        jid.CopyFrom(protos.events.JID(**person))
+    return bytes(call.SerializePartialToString())
+
+
+async def test_a_call_is_kept_like_a_message_and_read_as_one_after_a_restart(
+    make: Make, journal: Journal, protos: Protos, tmp_path: Path
+) -> None:
+    intake = Intake()
+    intake.open.clear()
+    make(intake.accept).keep(call_offer(protos, "CALL1"), CALL_OFFER)
+    later = Intake()
+
+    arrivals = make(later.accept, Journal(tmp_path))
+    arrivals.replay()
+    await later.holds(1)
+
+    assert [(one.kind, one.wa_id) for one in later.stored] == [(Kind.CALL, "call:CALL1")]
 
 
 async def test_it_is_forgotten_only_after_intake_has_it(
