@@ -136,7 +136,12 @@ async def _opened(
             connector=connector,
         )
         site = pairing_site(
-            settings, host.shard, states=sessions.states, leases=leases, metrics=metrics
+            settings,
+            host.shard,
+            states=sessions.states,
+            leases=leases,
+            metrics=metrics,
+            told=alerts.pairing_ended,
         )
         await stack.enter_async_context(site)
         metrics.watch("doorbell_malformed", lambda: doorbell.skipped)

@@ -33,13 +33,15 @@ class Surroundings:
     """What pairings need of the daemon.
 
     *facts* may raise RetryLater or Unavailable. *claim* makes a number a company's: None, or
-    something else where another company has it. *ended* is told how each pairing ended.
+    something else where another company has it. *ended* is told how each pairing ended, *told*
+    whose it was too.
     """
 
     follow: Callable[[UUID, Decide, str], Follower]
     facts: Callable[[UUID], Awaitable[Facts]]
     claim: Callable[[UUID, str], Awaitable[str | None]]
     ended: Callable[[str], None]
+    told: Callable[[UUID, str], None] = lambda _company, _end: None
 
 
 class PairingRun:

@@ -28,11 +28,18 @@ States = Callable[[], Mapping[UUID, State]]
 
 @asynccontextmanager
 async def pairing_site(
-    settings: Settings, shard: int, *, states: States, leases: LeaseDesk, metrics: Metrics
+    settings: Settings,
+    shard: int,
+    *,
+    states: States,
+    leases: LeaseDesk,
+    metrics: Metrics,
+    told: Callable[[UUID, str], None] = lambda _company, _end: None,
 ) -> AsyncIterator[str]:
     """The page, while the context lasts; yields where it answers, "" where it is switched off.
 
-    *states* are those of this process's own sessions. Raises StartupRefused or Unavailable.
+    *states* are those of this process's own sessions; *told* hears whose pairing ended, and how.
+    Raises StartupRefused or Unavailable.
     """
     if not settings.web.public_listen:
         yield ""
@@ -42,6 +49,7 @@ async def pairing_site(
         facts=partial(_facts, settings, states),
         claim=leases.claim_number,
         ended=metrics.pairing_ended,
+        told=told,
     )
     listen = listen_of(settings.web.public_listen, shard, key="web.public_listen")
     async with Pairings(around) as pairings:

@@ -123,6 +123,7 @@ class CompanyPairing:
             raise
         finally:
             self._around.ended(end)
+            self._around.told(self._company_id, end)
             if self._run is run:
                 self._run = self._facts = None
                 self._show_end(end)

@@ -84,6 +84,12 @@ class AlertDesk:
         args = (letter.company_id, letter.id, letter.attempt, state, reason, next_try_at, now)
         return bool(await self._value("road_end_delivery", *args))
 
+    async def note(
+        self, company_id: UUID, kind: str, data: Mapping[str, object], now: datetime
+    ) -> None:
+        """Note an event that no row of a company's shows."""
+        await self._call("road_note", company_id, kind, json.dumps(data), now)
+
     async def note_all(self, kind: str, data: Mapping[str, object], now: datetime) -> None:
         """Note an event that concerns every active company."""
         await self._call("desk_note_all", kind, json.dumps(data), now)

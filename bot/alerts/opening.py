@@ -20,13 +20,16 @@ from bot.config import Settings, secret
 from bot.metrics import Metrics
 from bot.pairing_links import pairing_link
 from bot.web.posting import SECONDS, open_poster
+from bot.whatsapp.reasons import Reason
 from models.alerts import AlertDesk, Outlet
-from models.errors import LyroxError
+from models.errors import LyroxError, RetryLater
 
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 5.0
 """How long a stop waits for tries that are under way; what is cut is tried again later."""
+
+_TROUBLE = frozenset({Reason.PASSKEY.value, Reason.OUTDATED.value})
 
 Now = Callable[[], datetime]
 
@@ -37,11 +40,24 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """What the daemon drives: the loop, who is told of wires, and who is told of model calls."""
+    """What the daemon drives: the loop, and who is told of wires and of pairings."""
 
     loop: AlertLoop
     desk: AlertDesk
     own_chats: OwnChats
+    _background: Background
+    _now: Now
+
+    def pairing_ended(self, company_id: UUID, end: str) -> None:
+        """A pairing ended; some ends are trouble that no session will ever meet."""
+        if end in _TROUBLE:
+            self._background.start(self._note(company_id, end), name="note")
+
+    async def _note(self, company_id: UUID, reason: str) -> None:
+        try:
+            await self.desk.note(company_id, "session", {"reason": reason}, self._now())
+        except RetryLater as error:  # Whoever paired has seen it on the page.
+            log.warning("the end of a pairing is not noted", extra={"why": str(error)})
 
 
 @asynccontextmanager
@@ -75,7 +91,7 @@ async def open_alerts(
         )
         watch = Watch(settings, metrics)
         loop = AlertLoop(desk, watch, dispatcher, models, background, targets=targets, now=now)
-        yield Alerts(loop, desk, own_chats)
+        yield Alerts(loop, desk, own_chats, background, now)
 
 
 @asynccontextmanager

@@ -272,6 +272,14 @@ BEGIN
   RETURN FOUND;
 END $$;
 
+-- An event that no statement of the road or the desk could note.
+CREATE FUNCTION road_note(p_company uuid, p_kind text, p_data jsonb, p_now timestamptz)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_company(p_company);
+  INSERT INTO events (company_id, kind, data, at) VALUES (p_company, p_kind, p_data, p_now);
+END $$;
+
 -- Every company is told of what concerns them all, such as the language models.
 CREATE FUNCTION desk_note_all(p_kind text, p_data jsonb, p_now timestamptz) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -303,7 +311,7 @@ CREATE FUNCTION desk_prune(p_now timestamptz) RETURNS void LANGUAGE plpgsql AS $
 BEGIN
   PERFORM enter_system();
   DELETE FROM deliveries WHERE state IN ('delivered', 'dropped') AND ended_at < p_now - interval '3 days';
-  DELETE FROM deliveries WHERE state = 'dead' AND ended_at < p_now - interval '30 days';
+  DELETE FROM deliveries WHERE state = 'dead' AND ended_at < p_now - interval '7 days';
   DELETE FROM events WHERE judged AND at < p_now - interval '30 days';
   DELETE FROM incidents WHERE ended_at < p_now - interval '90 days' AND tell_at IS NULL;
 END $$;

@@ -186,6 +186,7 @@ async def test_a_number_of_another_company_is_refused() -> None:
 
     assert failed.reason == Reason.NUMBER_IN_USE.value
     assert stage.ended == ["number_in_use"]
+    assert [end for _, end in stage.told] == ["number_in_use"]
 
 
 async def test_a_number_that_another_company_takes_in_the_last_moment_is_told_too() -> None:

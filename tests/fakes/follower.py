@@ -73,6 +73,7 @@ class Stage:
     taken: set[str] = field(default_factory=set)
     begun: list[FakeFollower] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    told: list[tuple[UUID, str]] = field(default_factory=list)
 
     @property
     def follower(self) -> FakeFollower:
@@ -81,7 +82,10 @@ class Stage:
 
     def surroundings(self) -> Surroundings:
         """What the daemon would give."""
-        return Surroundings(self._follow, self._facts, self._claim, self.ended.append)
+        return Surroundings(
+            *(self._follow, self._facts, self._claim, self.ended.append),
+            lambda company, end: self.told.append((company, end)),
+        )
 
     def connect(self, phone: str) -> None:
         """The session is up."""
