@@ -226,3 +226,16 @@ async def test_closing_leaves_no_process(path: Path) -> None:
 
     assert helper is not None
     assert helper.process.returncode == 0
+
+
+async def test_a_process_that_hangs_holds_up_no_stop(path: Path) -> None:
+    SessionFile(path).pair()
+    books = SessionBooks()
+    await books.device(path)
+    process = books._process
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)
+
+    await asyncio.wait_for(books.close(), 5)
+
+    assert process.returncode == -signal.SIGKILL
