@@ -5,15 +5,17 @@ when its input ends, so it never outlives the daemon.
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from bot.whatsapp.identity import jid_parts
 from bot.wire import Settlement, Unsettled
 from models.errors import OwnerMustAct, RetryLater
 
@@ -47,16 +49,62 @@ class _Helper:
         return await answer
 
     async def close(self) -> None:
-        """End the process; one that does not see the end of its input is killed."""
-        process, self._process = self._process, None
-        if process is None or process.returncode is not None:
-            return
-        process.stdin.close()  # type: ignore[union-attr]  # Opened as a pipe below.
+        """Let it end with its input; one that does not see the end of it is killed."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), _END_LIMIT)
+            await asyncio.wait_for(self.process.wait(), _END_LIMIT)
         except TimeoutError:
-            process.kill()
-            await process.wait()
+            self.kill()
+            await self.process.wait()
+        await self._reading
+
+    def kill(self) -> None:
+        """It does not answer."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+
+    async def _read(self) -> None:
+        stdout = self.process.stdout
+        while stdout is not None and (line := await stdout.readline()):
+            answer = self._asked.popleft()
+            if not answer.done():
+                answer.set_result(json.loads(line))
+        for answer in self._asked:
+            if not answer.done():
+                answer.set_exception(OSError("the settlement process has ended"))
+
+
+class SessionBooks:
+    """Answers from the session files; starts its process when first asked, and again if it died.
+
+    Every question raises RetryLater when the file cannot be read now, and SessionDamaged when it
+    never will. Questions wait in one line, so each costs only its own time.
+    """
+
+    def __init__(self, *, limit: float = 15.0) -> None:
+        self._limit = limit
+        self._helper: _Helper | None = None
+        self._starting = asyncio.Lock()
+
+    async def device(self, session: Path) -> dict[str, str] | None:
+        """The paired device's ``jid``, ``lid`` and ``platform``, or None."""
+        answer: dict[str, str] | None = await self._ask("device", session)
+        return answer
+
+    async def sessions_hash(self, session: Path, chat: str) -> str:
+        """A hash of the ratchets with the chat's person."""
+        return str(await self._ask("sessions_hash", session, jid_parts(chat)[0]))
+
+    async def settle(self, session: Path, sends: Sequence[Unsettled]) -> list[Settlement]:
+        """One verdict a send; in doubt it was sent, because nothing may be said twice."""
+        return [await self._settle(session, send) for send in sends]
+
+    async def close(self) -> None:
+        """End the process."""
+        helper, self._helper = self._helper, None
+        if helper is not None:
+            await helper.close()
 
     async def _settle(self, session: Path, send: Unsettled) -> Settlement:
         wa_id = await self._ask("sent_id", session, send.secret.hex())

@@ -232,8 +232,8 @@ async def test_a_process_that_hangs_holds_up_no_stop(path: Path) -> None:
     SessionFile(path).pair()
     books = SessionBooks()
     await books.device(path)
-    process = books._process
-    assert process is not None
+    assert books._helper is not None
+    process = books._helper.process
     process.send_signal(signal.SIGSTOP)
 
     await asyncio.wait_for(books.close(), 5)
