@@ -56,7 +56,7 @@ class Street:
         await self.look.execute("UPDATE companies SET active = id = ANY ($1)", active)
         async with running(self.home, env=self.server.environment) as daemon:
             await daemon.ready()
-            await self.server.do("online", count=count, seconds=60)
+            await self.server.do("online", count=count, seconds=120)
             yield daemon
 
     @contextlib.asynccontextmanager
