@@ -55,7 +55,7 @@ class Mail:
                 password=self._password(),
                 local_hostname=domain,
                 timeout=SECONDS,
-                tls_context=None if settings.security == "none" else self._context(),
+                tls_context=self._context(),
             )
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             raise NotDelivered(f"{settings.host}:{settings.port}: {_told(error)}") from error

@@ -361,6 +361,7 @@ async def test_a_try_of_a_killed_process_is_taken_up_again_and_its_late_word_doe
     assert (killed.event_id, again.attempt) == (again.event_id, 2)
     assert not await shop.alerts.end(killed, "delivered", NOW)
     assert await shop.alerts.end(again, "delivered", NOW)
+    assert not await shop.alerts.end(again, "dead", NOW)
 
 
 async def test_what_is_old_and_done_is_forgotten_and_what_waits_is_not(shop: Shop) -> None:
