@@ -57,3 +57,17 @@ class Background:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("background task failed", exc_info=error, extra={"task": task.get_name()})
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await *work* so that no cancel cuts it; a cancel is raised when it is done."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    task.result()

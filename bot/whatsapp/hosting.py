@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
+from bot.background import to_the_end
 from bot.config import WhatsApp
 from bot.whatsapp.arrivals import Accept, Arrivals
 from bot.whatsapp.callbacks import Observer
@@ -140,13 +141,17 @@ class HostedCompany:
                 task.result()
             await arrivals.emptied(_EMPTY_LIMIT)
         finally:
-            try:
-                await self._host.delivery.detach(self._company.id)
-            finally:
-                for task in reversed(tasks):  # The connection ends before its messages' taker.
-                    task.cancel()
-                    await asyncio.gather(task, return_exceptions=True)
-                arrivals.leave()
+            await to_the_end(self._leave(tasks, arrivals))
+
+    async def _leave(self, tasks: Iterable[asyncio.Task[None]], arrivals: Arrivals) -> None:
+        """The connection ends before its messages' taker."""
+        try:
+            await self._host.delivery.detach(self._company.id)
+        finally:
+            for task in reversed(list(tasks)):
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            arrivals.leave()
 
     async def _connect(self, session: Session) -> None:
         attempt = 0

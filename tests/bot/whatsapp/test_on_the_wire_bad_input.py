@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.whatsapp.locks import holding
+from bot.whatsapp.locks import holder, holding
 from bot.whatsapp.states import Reason
 from tests.bot.whatsapp.street import House, street
 
@@ -28,8 +28,13 @@ async def houses(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hous
 
 
 async def left(house: House) -> House:
-    """Its company is hosted no more for now."""
+    """Its company is hosted no more for now, and its lock is free."""
+    house.begin()
     await house.leave()
+    await house.hosted.until(event="released", company=str(house.company), after=house.mark)
+    async with asyncio.timeout(5):
+        while holder(house.files.lock):  # noqa: ASYNC110  # It is another process's.
+            await asyncio.sleep(0.05)
     house.begin()
     return house
 

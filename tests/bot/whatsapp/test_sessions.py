@@ -344,6 +344,23 @@ async def test_a_clean_stop_is_not_cut_short_by_the_next_look(machine: Machine) 
     assert what.index("detached") < what.index("released")
 
 
+async def test_a_clean_stop_that_a_lost_lease_began_is_not_cut_short_either(
+    machine: Machine,
+) -> None:
+    company = machine.add()
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.ONLINE)
+        desk.detach_seconds = 0.4
+        desk.leased = False
+        await asyncio.sleep(0.2)  # The lease is found lost.
+        desk.companies.clear()
+        await desk.until(lambda: ("released", (company, 5)) in desk.happened)
+
+    assert ("detached", company) in desk.happened
+    assert machine.connection(company).stopped.is_set()
+
+
 async def test_without_a_way_to_whatsapp_it_says_so_and_connects_when_there_is_one(
     machine: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:
