@@ -151,6 +151,7 @@ async def open_scene(
         link: Callable[[UUID], str | None] = lambda _: None,
         targets: tuple[str, ...] = ("gpt",),
         mail: Mapping[str, object] = MappingProxyType({}),
+        post_seconds: float = 5.0,
         **alerts: Any,
     ) -> AsyncIterator[Scene]:
         here = {"webhook": receiver.url, "private_networks": ["127.0.0.0/8"], "quiet_hours": ""}
@@ -166,7 +167,7 @@ async def open_scene(
             link=link,
             secrets=secrets,
             now=lambda: clock[0],
-            post_seconds=0.2,
+            post_seconds=post_seconds,
         ) as opened:
             yield Scene(company, opened, models, metrics, receiver, look, clock)
 

@@ -4,7 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bot.alerts.routes import routes
+from bot.config import Settings
 from bot.whatsapp.events import Ignored
+from models.alert_settings import Addressee
+from models.alerts import Outlet
 from models.values import InboundMessage, Kind, Sender
 from tests.bot.whatsapp.scene import LID, PHONE, Scene, on_stage
 from tests.whatsapp_server import changes, contents
@@ -105,3 +109,26 @@ async def test_what_the_client_sends_is_seen_on_every_other_device_of_the_owners
     assert set(copies) == {PHONE_ITSELF, COMPUTER}
     assert {copy.message.conversation for copy in copies.values()} == {"hola Ana"}
     assert {copy.destinationJID for copy in copies.values()} == {CHAT}
+
+
+async def test_an_alert_is_on_the_owners_devices_as_a_message_to_oneself(scene: Scene) -> None:
+    number, _ = scene.owner.client
+    acme = Addressee(
+        *(scene.company, "acme", "Acme", True, "", str(scene.owner.jid(number))),
+        *(None, None, None, None, None, None),
+    )
+    chat = routes(acme, Settings())[Outlet.WHATSAPP].address
+    wa_id = await scene.client.send(chat, scene.message(contents.text("*LYROX · Acme*")))
+    copies = [
+        (device, scene.protos.e2e.Message.FromString(plain).deviceSentMessage)
+        for device, sent, plain in scene.owner.copies
+        if sent == wa_id
+    ]
+
+    # The client seals it twice for devices of both recipient and sender: one id, one bubble.
+    assert {device for device, _ in copies} == {PHONE_ITSELF, COMPUTER}
+    assert {copy.message.conversation for _, copy in copies} == {"*LYROX · Acme*"}
+    assert {copy.destinationJID.partition("@")[0] for _, copy in copies} <= {
+        scene.owner.number,
+        scene.owner.lid,
+    }
