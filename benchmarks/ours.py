@@ -39,6 +39,10 @@ class PhoneWire:
         """The owner stays away."""
         return _ALONE
 
+    async def take_picture(self, _: str) -> bytes | None:
+        """Nothing here has a picture."""
+        return None
+
     async def typing(self, _chat: str, on: bool) -> None:
         """Nobody watches."""
 

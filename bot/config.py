@@ -69,6 +69,8 @@ class WhatsApp(_Section):
     ai_label: bool = True
     device_name: Annotated[str, Field(min_length=1, max_length=40)] = "LYROX"
     max_age_hours: Annotated[float, Field(gt=0, le=24 * 14)] = 12.0
+    media_megabytes: Annotated[int, Field(ge=1, le=64)] = 16
+    media_seconds: Annotated[float, Field(ge=1, le=120)] = 20.0
 
 
 class Conversation(_Section):

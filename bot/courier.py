@@ -171,11 +171,12 @@ class Courier:
         if pause and not self.wire.owner_hand(part.chat).pending:
             await self.wire.typing(part.chat, on=True)
             await asyncio.sleep(pause)
+        picture = await self.wire.take_picture(part.picture) if part.picture else None
         sessions_hash = await self.wire.sessions_hash(part.chat)  # While others have the wire.
         async with self._one_in_flight:
             if self._closed or not self.wire.connected:
                 raise RetryLater("nothing can leave by this wire now")
-            wa_id, confirmed = await self._send(part, sessions_hash)
+            wa_id, confirmed = await self._send(part, sessions_hash, picture)
         if not confirmed and wa_id is None:
             return False
         line_id = wa_id or f"outbox-{part.id}"
@@ -193,14 +194,17 @@ class Courier:
     def _last_of(self, customer: UUID) -> int:
         return self._queues[customer][-1].id
 
-    async def _send(self, part: Part, sessions_hash: str | None) -> tuple[str | None, bool]:
+    async def _send(
+        self, part: Part, sessions_hash: str | None, picture: bytes | None
+    ) -> tuple[str | None, bool]:
         """The id it left under and whether that is certain; (None, False): it did not leave."""
         secret, hand = secrets.token_bytes(SECRET_BYTES), self.wire.owner_hand(part.chat)
         outcome = await self._last_look(part, hand, secret, sessions_hash)
         if outcome != "go":
             return await self._stays(part, outcome)
         try:
-            return await self.wire.send(Outgoing(part.chat, part.text, secret, hand)), True
+            outgoing = Outgoing(part.chat, part.text, secret, hand, picture)
+            return await self.wire.send(outgoing), True
         except TakenOver:
             await self._stop(part)
             return await self._stays(part, "stopped")

@@ -50,6 +50,10 @@ class TerminalWire:
     async def typing(self, chat: str, on: bool) -> None:
         """A terminal shows no typing."""
 
+    async def take_picture(self, _: str) -> bytes | None:
+        """A terminal shows no pictures."""
+        return None
+
     async def sessions_hash(self, _: str) -> str | None:
         """A terminal has no ratchet."""
         return None

@@ -39,12 +39,14 @@ class Outgoing:
 
     ``hand`` is the owner's hand as the sender knows it: where it has moved on by the moment in
     which the text would be handed over, the text stays. None: the owner's hand does not matter.
+    ``picture`` is what `Wire.take_picture` gave; the text is then its caption.
     """
 
     chat: str
     text: str
     secret: bytes
     hand: OwnerHand | None = None
+    picture: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,12 @@ class Wire(Protocol):
 
     async def sessions_hash(self, chat: str) -> str | None:
         """A hash of the chat's ratchet state before a send, for later settlement."""
+
+    async def take_picture(self, place: str) -> bytes | None:
+        """Fetch the picture at an address or path and make it ready to be sent.
+
+        Never raises: None where it cannot be had now, and the text goes alone.
+        """
 
     async def send(self, outgoing: Outgoing) -> str:
         """Send and return the message id. Raises NotSent, TakenOver or Unconfirmed."""

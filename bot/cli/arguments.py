@@ -155,6 +155,7 @@ def _product_facts(parser: argparse.ArgumentParser, *, required: bool) -> None:
     parser.add_argument("--currency", metavar="CODE", help="three letters, USD unless you say so")
     parser.add_argument("--description", metavar="TEXT", help="'' removes it")
     parser.add_argument("--link", metavar="URL", help="where it is paid; '' removes it")
+    parser.add_argument("--image", metavar="PLACE", help="its picture: URL or path; '' removes it")
 
 
 def _alerts(commands: _Group) -> None:

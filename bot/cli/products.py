@@ -19,6 +19,7 @@ FACTS = {
     "currency": "currency",
     "description": "description",
     "link": "payment_link",
+    "image": "image",
     "active": "active",
 }
 

@@ -16,6 +16,7 @@ from bot.whatsapp.callbacks import SUBSCRIBED, Callbacks, Observer
 from bot.whatsapp.gate import Gate, NotBegun
 from bot.whatsapp.identity import jid_parts
 from bot.whatsapp.library import Library
+from bot.whatsapp.media import Media
 from bot.wire import NotSent, TakenOver, Unconfirmed
 from models.errors import GiveUp
 
@@ -67,6 +68,7 @@ class Client:
         self._stopping = False
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
+        self.media = Media(library, self._uuid, lambda call: gate.call(self._allowed(call)))
 
     async def start(self) -> None:
         """Begin to connect; returns when the client knows the company, or has given up."""
@@ -86,16 +88,15 @@ class Client:
         secret: bytes,
         *,
         still: Callable[[], bool] = lambda: True,
+        picture: bytes | None = None,
         limit: float = _SEND_LIMIT,
     ) -> str:
-        """Send *text* and return its WhatsApp id.
+        """Send *text*, under a *picture* that was uploaded, and return its WhatsApp id.
 
         *still* is asked on the thread of the call, right before it, because the call may have
         waited for its turn. Raises NotSent, TakenOver (*still* said no), Unconfirmed or GiveUp.
         """
-        message = self._library.protos.e2e.Message(conversation=text)
-        message.messageContextInfo.messageSecret = secret
-        body, to = message.SerializeToString(), self._jid(chat)
+        body, to = self._message(text, secret, picture), self._jid(chat)
 
         def hand_over() -> Any:
             if not still():
@@ -197,6 +198,15 @@ class Client:
             return call()
 
         return checked
+
+    def _message(self, text: str, secret: bytes, picture: bytes | None) -> bytes:
+        e2e = self._library.protos.e2e
+        message = e2e.Message() if picture else e2e.Message(conversation=text)
+        if picture:
+            message.imageMessage.ParseFromString(picture)
+            message.imageMessage.caption = text
+        message.messageContextInfo.messageSecret = secret
+        return bytes(message.SerializeToString())
 
     def _sent_id(self, raw: bytes) -> str:
         answer = self._library.protos.events.SendMessageReturnFunction.FromString(raw)

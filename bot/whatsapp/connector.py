@@ -13,7 +13,7 @@ from bot.whatsapp import library, reach
 from bot.whatsapp.callbacks import Observer
 from bot.whatsapp.client import Client
 from bot.whatsapp.gate import Gate
-from bot.whatsapp.session import Connection
+from bot.whatsapp.session_parts import Connection
 
 _PROBE_HOLDS = 15.0
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,8 +21,10 @@ from bot.whatsapp.journal import Journal
 from bot.whatsapp.library import Protos
 from bot.whatsapp.patience import Patience, Starts
 from bot.whatsapp.phone import Phone
+from bot.whatsapp.pictures import Pictures
 from bot.whatsapp.reach import backoff
-from bot.whatsapp.session import Connection, Parts, Session
+from bot.whatsapp.session import Session
+from bot.whatsapp.session_parts import Connection, Parts
 from bot.whatsapp.settlement import SessionBooks
 from bot.whatsapp.states import Reason, State
 from bot.whatsapp.suspects import Start, Suspects
@@ -102,6 +104,7 @@ class Host:
     suspects: Suspects
     on_restart: Callable[[Reason], None]
     on_phone: Callable[[UUID], None]
+    private_networks: Sequence[str] = ()
 
 
 class LeaseLost(RetryLater):
@@ -222,6 +225,9 @@ class HostedCompany:
             reconnect_limit=self._host.patience.reconnect,
             phone=Phone(self._files, self._host.protos, now=self._host.now),
             on_phone=self._host.on_phone,
+            pictures=Pictures(self._host.private_networks),
+            most_bytes=self._host.settings.media_megabytes * 2**20,
+            media_seconds=self._host.settings.media_seconds,
         )
         return Session(self._company.id, parts)
 

@@ -3,21 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Protocol
+from dataclasses import replace
 from uuid import UUID
 
-from bot.whatsapp.arrivals import Arrivals
-from bot.whatsapp.callbacks import Observer
 from bot.whatsapp.events import CALL_OFFER, MESSAGE
-from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.offline_queue import OfflineQueue
-from bot.whatsapp.phone import Phone
-from bot.whatsapp.settlement import SessionBooks, SessionDamaged
+from bot.whatsapp.session_parts import Connection, Parts
+from bot.whatsapp.settlement import SessionDamaged
 from bot.whatsapp.states import Phase, Reason, State
 from bot.whatsapp.transitions import (
-    Transitions,
     after_code,
     after_end,
     after_waiting,
@@ -25,40 +19,11 @@ from bot.whatsapp.transitions import (
 )
 from bot.wire import NotSent, Outgoing, OwnerHand, Settlement, Unsettled
 from models.errors import RetryLater
-from models.values import Channel
+from models.values import Channel, MediaRef
 
 log = logging.getLogger(__name__)
 
 _TYPING = 4  # At once; a line that takes none must not take all threads.
-
-
-class Connection(Protocol):
-    """What a session asks of `bot.whatsapp.client.Client`."""
-
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
-    async def send(
-        self, chat: str, text: str, secret: bytes, *, still: Callable[[], bool]
-    ) -> str: ...
-    async def typing(self, chat: str, on: bool) -> None: ...
-    async def log_out(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a session is made of."""
-
-    files: CompanyFiles
-    arrivals: Arrivals
-    transitions: Transitions
-    books: SessionBooks
-    connection: Callable[[Observer], Connection]
-    on_state: Callable[[UUID, State], None]
-    now: Callable[[], datetime]
-    phone: Phone
-    on_phone: Callable[[UUID], None]
-    connect_limit: float = 60.0
-    reconnect_limit: float = 300.0
 
 
 class Session:
@@ -126,10 +91,27 @@ class Session:
             if self._connection is None or not self.connected:
                 raise NotSent("WhatsApp is not connected")
             wa_id = await self._connection.send(
-                outgoing.chat, outgoing.text, outgoing.secret, still=lambda: self._is_ours(outgoing)
+                outgoing.chat,
+                outgoing.text,
+                outgoing.secret,
+                still=lambda: self._is_ours(outgoing),
+                picture=outgoing.picture,
             )
         self._parts.arrivals.sent(wa_id)
         return wa_id
+
+    async def take_picture(self, place: str) -> bytes | None:
+        """The picture at *place* as a message refers to it; None where it cannot be had now."""
+        if self._connection is None or not self.connected:
+            return None
+        return await self._parts.pictures.taken(place, self._connection.media.upload)
+
+    async def download(self, ref: MediaRef) -> bytes:
+        """The file behind *ref*. Raises GiveUp with a sentence, RetryLater, or NotSent."""
+        if self._connection is None or not self.connected:
+            raise NotSent("WhatsApp is not connected")
+        most, seconds = self._parts.most_bytes, self._parts.media_seconds
+        return await self._connection.media.download(ref, most=most, seconds=seconds)
 
     async def settle(self, unsettled: Sequence[Unsettled]) -> list[Settlement]:
         """One verdict for each send. Raises RetryLater while the session file cannot be read.

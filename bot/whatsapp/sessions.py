@@ -193,6 +193,7 @@ class Sessions:
             suspects=self._suspects,
             on_restart=self._note_restart,
             on_phone=self._recorder.again,
+            private_networks=self._settings.alerts.private_networks,
         )
 
     def _starts_of(self, company_id: UUID) -> Starts:

@@ -11,9 +11,10 @@ from uuid import UUID
 
 from bot.whatsapp.callbacks import Observer
 from bot.whatsapp.library import LibraryMissing, Protos, read_protos
-from bot.whatsapp.session import Connection
+from bot.whatsapp.session_parts import Connection
 from bot.wire import NotSent, TakenOver
 from models.errors import LyroxError
+from models.values import MediaRef
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS whatsmeow_device (jid TEXT PRIMARY KEY, lid TEXT, platform TEXT);
@@ -63,6 +64,30 @@ class SessionFile:
             connection.commit()
 
 
+class FakeMedia:
+    """WhatsApp's media host in memory; ``failure`` is what both ways meet."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.uploads: list[bytes] = []
+        self.failure: LyroxError | None = None
+
+    async def download(self, ref: MediaRef, *, most: int, seconds: float) -> bytes:
+        """The file at that path; what the limits mean is the real one's business."""
+        assert most > 0
+        assert seconds > 0
+        if self.failure is not None:
+            raise self.failure
+        return self.files[ref.path]
+
+    async def upload(self, data: bytes, mime: str) -> bytes:
+        """Kept; a message refers to it by its kind and number."""
+        if self.failure is not None:
+            raise self.failure
+        self.uploads.append(data)
+        return f"{mime} {len(self.uploads)}".encode()
+
+
 class FakeConnection:
     """One connection; ``failures`` are raised one a send."""
 
@@ -80,6 +105,8 @@ class FakeConnection:
         self.typing_stuck: asyncio.Event | None = None
         self.sent: list[tuple[str, str]] = []
         self.typed: list[str] = []
+        self.pictures: list[bytes | None] = []
+        self.media = FakeMedia()
         self.failures: list[LyroxError] = []
         self.arrives_anyway = False
         self._session = session
@@ -98,7 +125,15 @@ class FakeConnection:
         """Over."""
         self.stopped.set()
 
-    async def send(self, chat: str, text: str, secret: bytes, *, still: Callable[[], bool]) -> str:
+    async def send(
+        self,
+        chat: str,
+        text: str,
+        secret: bytes,
+        *,
+        still: Callable[[], bool],
+        picture: bytes | None = None,
+    ) -> str:
         """Write what the client writes before the wire, then send."""
         self._sending += 1
         self.most_at_once = max(self.most_at_once, self._sending)
@@ -106,6 +141,7 @@ class FakeConnection:
             await asyncio.sleep(self.slow)
             if not still():
                 raise TakenOver("the owner wrote in the chat")
+            self.pictures.append(picture)
             return self._send(chat, text, secret)
         finally:
             self._sending -= 1

@@ -20,6 +20,7 @@ class Arrived:
     text: str
     wa_id: str
     secret: bytes
+    picture: bytes | None = None
 
 
 class FakeWire:
@@ -42,6 +43,7 @@ class FakeWire:
         self.failures: list[LyroxError] = []
         self.arrived: list[Arrived] = []
         self.typed: list[str] = []
+        self.pictures: dict[str, bytes] = {}
         self.hashed: list[str] = []
         self._written: dict[bytes, str] = {}
         self._owner: Counter[str] = Counter()
@@ -80,6 +82,10 @@ class FakeWire:
         if self.connected and on:
             self.typed.append(chat)
 
+    async def take_picture(self, place: str) -> bytes | None:
+        """What `pictures` holds under that place."""
+        return self.pictures.get(place)
+
     async def sessions_hash(self, chat: str) -> str | None:
         """Changes with every send to the chat."""
         self.hashed.append(chat)
@@ -107,7 +113,8 @@ class FakeWire:
         wa_id = f"3EB0{len(self.arrived) + 1:018X}"
         self._written[outgoing.secret] = wa_id
         self._ratchets[outgoing.chat] += 1
-        self.arrived.append(Arrived(outgoing.chat, outgoing.text, wa_id, outgoing.secret))
+        bubble = (outgoing.chat, outgoing.text, wa_id, outgoing.secret, outgoing.picture)
+        self.arrived.append(Arrived(*bubble))
         return wa_id
 
     def _settled(self, one: Unsettled) -> Settlement:

@@ -23,9 +23,9 @@ from uuid import UUID
 from bot.whatsapp.callbacks import Observer
 from bot.whatsapp.events import MESSAGE
 from bot.whatsapp.library import Protos, read_protos
-from bot.whatsapp.session import Connection
+from bot.whatsapp.session_parts import Connection
 from bot.wire import TakenOver
-from tests.fakes.connection import SessionFile
+from tests.fakes.connection import FakeMedia, SessionFile
 
 _REGISTERED, _CONNECTED, _CAUGHT_UP = 0, 3, 27
 
@@ -111,6 +111,7 @@ class PhoneConnection:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._offer, name="phone", daemon=True)
         self._line = -1
+        self.media = FakeMedia()
 
     async def start(self) -> None:
         """Connect."""
@@ -128,8 +129,17 @@ class PhoneConnection:
         """The phone forgets the device."""
         SessionFile(self._session).unpair()
 
-    async def send(self, chat: str, text: str, secret: bytes, *, still: Callable[[], bool]) -> str:
+    async def send(
+        self,
+        chat: str,
+        text: str,
+        secret: bytes,
+        *,
+        still: Callable[[], bool],
+        picture: bytes | None = None,
+    ) -> str:
         """Secret, ratchet, wire: in the client's own order, with a place to die before each."""
+        assert picture is None
         wa_id = "3EB0" + hashlib.sha256(secret).hexdigest()[:18].upper()
         file = SessionFile(self._session)
         if not still():

@@ -9,6 +9,7 @@ nothing of the tests, so that it can be executed by its path.
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import sys
@@ -18,14 +19,15 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from bot.config import Daemon, Settings
+from bot.config import Settings
 from bot.whatsapp.files import Pairing
 from bot.whatsapp.patience import Patience
+from bot.whatsapp.session import Session
 from bot.whatsapp.sessions import Sessions, WantedCompany
 from bot.whatsapp.states import State
 from bot.wire import Outgoing, Unsettled, Wire
 from models.errors import LyroxError
-from models.values import InboundMessage
+from models.values import InboundMessage, MediaRef
 
 
 def say(**words: object) -> None:
@@ -42,6 +44,7 @@ class Book:
         self._died = died
         self._seen = json.loads(os.environ.get("LAST_CONNECTED", "{}"))
         self.wires: dict[UUID, Wire] = {}
+        self.media: dict[str, MediaRef] = {}
         self.numbers: dict[str, str] = {}
 
     async def wanted(self) -> list[WantedCompany]:
@@ -88,6 +91,8 @@ class Book:
     async def accept(self, message: InboundMessage) -> None:
         fields = ("wa_id", "sender", "phone", "lid", "chat", "text", "kind", "name", "stale")
         words = {name: getattr(message, name) for name in fields}
+        if message.media is not None:
+            self.media[message.wa_id] = message.media
         say(event="message", seq=message.journal_seq, company=message.company_id, **words)
         if message.text == "die before storing" and not self._died.exists():
             self._died.touch()
@@ -99,6 +104,7 @@ class Commands:
 
     def __init__(self, book: Book) -> None:
         self._book = book
+        self._taken: dict[str, bytes] = {}
 
     async def obey(self, command: dict[str, Any]) -> None:
         """Do it and answer with a value or the name of the error."""
@@ -116,6 +122,8 @@ class Commands:
             "settle": self._settle,
             "hand": self._hand,
             "typing": self._typing,
+            "download": self._download,
+            "take": self._take,
         }
         try:
             say(event="answer", value=await deeds[command["do"]](wire, command))
@@ -128,7 +136,19 @@ class Commands:
             async with asyncio.timeout(2):
                 while not wire.connected:  # noqa: ASYNC110 - As delivery does.
                     await asyncio.sleep(0.01)
-        return await wire.send(Outgoing(command["chat"], command["text"], secret))
+        picture = self._taken.get(command.get("picture", ""))
+        return await wire.send(Outgoing(command["chat"], command["text"], secret, picture=picture))
+
+    async def _take(self, wire: Wire, command: dict[str, Any]) -> object:
+        taken = await wire.take_picture(command["place"])
+        if taken is not None:
+            self._taken[command["place"]] = taken
+        return taken is not None
+
+    async def _download(self, wire: Wire, command: dict[str, Any]) -> object:
+        assert isinstance(wire, Session)
+        data = await wire.download(self._book.media[command["wa_id"]])
+        return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
     async def _hash(self, wire: Wire, command: dict[str, Any]) -> object:
         return await wire.sessions_hash(command["chat"])
@@ -150,8 +170,10 @@ class Commands:
 async def main(state_dir: str, *companies: str) -> None:
     """Host the companies until ``stop`` or the end of the input."""
     book = Book([UUID(company) for company in companies], Path(state_dir) / "died")
+    settings = json.loads(os.environ.get("SETTINGS", "{}"))
+    settings["daemon"] = {"state_dir": state_dir}
     sessions = Sessions(
-        Settings(daemon=Daemon(state_dir=Path(state_dir))),
+        Settings.model_validate(settings),
         leases=book,
         states=book,
         delivery=book,

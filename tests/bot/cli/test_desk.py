@@ -98,6 +98,7 @@ def test_an_empty_catalogue_says_so(desk: Desk, acme: str) -> None:
         (("company", "set", "ACME", "--personality", "Eres [NOMBRE]."), "placeholder"),
         (("company", "set", "ACME", "--personality", "@/no/file"), "cannot be read"),
         (("product", "add", "ACME", "--name", "Pan", "--price", "2,50"), "price: "),
+        (("product", "set", "ACME", "Pan", "--image", "pan.jpg"), "image: 'pan.jpg' is no picture"),
         (("product", "set", "ACME", "Pan", "--price", "3"), "there is no product 'Pan'"),
         (("product", "list", "nadie"), "there is no company 'nadie'"),
     ],

@@ -18,7 +18,7 @@ from uuid import UUID
 from bot.whatsapp.callbacks import CONNECTED
 from bot.whatsapp.connector import NeonizeConnector
 from bot.whatsapp.files import CompanyFiles
-from bot.whatsapp.session import Connection
+from bot.whatsapp.session_parts import Connection
 
 _CONNECT_LIMIT = 60.0
 _CALLERS = 2

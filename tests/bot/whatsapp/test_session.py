@@ -12,7 +12,8 @@ from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.journal import Journal
 from bot.whatsapp.library import Protos
 from bot.whatsapp.phone import Phone
-from bot.whatsapp.session import Parts, Session
+from bot.whatsapp.session import Session
+from bot.whatsapp.session_parts import Parts
 from bot.whatsapp.settlement import SessionBooks
 from bot.whatsapp.states import Reason
 from bot.whatsapp.transitions import Transitions
