@@ -78,8 +78,9 @@ class Dispatcher:
         if letter is None:
             return False
         route = routes(company, self._settings).get(letter.outlet)
-        if route is None or self._too_late(letter):
-            return await self._end(letter, "dropped", "it has nowhere to go any more")
+        if route is None or self._is_late(letter):
+            why = "nobody wants it there any more" if route is None else "it came too late"
+            return await self._end(letter, "dropped", why)
         try:
             answer = await carrier.carry(self._parcel(letter, route, company))
         except NotDelivered as error:
@@ -105,10 +106,11 @@ class Dispatcher:
         self._metrics.delivery(letter.outlet.value, state)
         return await self._desk.end(letter, state, self._now(), reason=reason)
 
-    def _too_late(self, letter: Letter) -> bool:
-        """The own chat had to wait for its session: what is over by then is not worth a message."""
-        late = letter.over and letter.type != ENDED
-        return letter.outlet is Outlet.WHATSAPP and late
+    def _is_late(self, letter: Letter) -> bool:
+        """The own chat may wait long for its session: then old news are not worth a message."""
+        over = letter.over and letter.type != ENDED
+        old = self._now() - letter.created_at >= PATIENCE
+        return letter.outlet is Outlet.WHATSAPP and (over or old)
 
     def _parcel(self, letter: Letter, route: Route, company: Addressee) -> Parcel:
         return parcel_of(letter, route, company, self._settings, self._link)

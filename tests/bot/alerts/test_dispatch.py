@@ -299,6 +299,18 @@ async def test_what_is_over_before_its_session_is_back_is_not_written_into_the_c
     assert states == {"webhook": "delivered", "whatsapp": "dropped"}
 
 
+async def test_news_of_yesterday_are_not_written_into_the_chat(scene: Scene) -> None:
+    await paired(scene)
+    await scene.session("phone_asleep")
+    await scene.after(25 * HOUR, step=HOUR)
+
+    wire = await attach(scene)
+    await scene.after(5, step=5)
+
+    [arrived] = wire.arrived
+    assert "Sigue así desde" in arrived.text
+
+
 async def test_a_company_that_wants_no_messages_in_its_chat_gets_none(scene: Scene) -> None:
     await paired(scene)
     await scene.set(whatsapp=False)
