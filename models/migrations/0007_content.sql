@@ -7,11 +7,11 @@ CREATE FUNCTION road_change(
   p_company uuid, p_wa_id text, p_channel text, p_phone text, p_lid text, p_chat text, p_name text,
   p_kind text, p_content text, p_sent_at timestamptz, p_journal_seq bigint, p_target text,
   OUT verdict text, OUT inbox_id bigint, OUT customer_id uuid, OUT customer_name text,
-  OUT stage text, OUT applied text, OUT amends text)
+  OUT stage text, OUT phone text, OUT applied text, OUT amends text)
 LANGUAGE plpgsql AS $$
 BEGIN
-  SELECT a.verdict, a.inbox_id, a.customer_id, a.customer_name, a.stage
-    INTO verdict, inbox_id, customer_id, customer_name, stage
+  SELECT a.verdict, a.inbox_id, a.customer_id, a.customer_name, a.stage, a.phone
+    INTO verdict, inbox_id, customer_id, customer_name, stage, phone
     FROM road_accept(p_company, p_wa_id, p_channel, 'customer', p_phone, p_lid, p_chat, p_name,
                      p_kind, p_content, p_sent_at, p_journal_seq, 'changes another message', 0,
                      NULL, jsonb_build_object('target', p_target)) a;
@@ -77,6 +77,9 @@ BEGIN
       OR NOT EXISTS (SELECT 1 FROM outbox WHERE turn_id = p_turn AND state = 'ready')) THEN
     RETURN false;
   END IF;
+  -- A person who stood in two rows may have an open turn beside this one.
+  IF EXISTS (SELECT 1 FROM turns WHERE company_id = p_company AND id <> p_turn
+              AND customer_id = v_turn.customer_id AND state = 'open') THEN RETURN false; END IF;
   IF EXISTS (SELECT 1 FROM outbox WHERE turn_id = p_turn AND state NOT IN ('ready', 'superseded'))
     THEN RETURN false; END IF;
   UPDATE outbox SET state = 'superseded', reason = 'its message was changed'

@@ -9,5 +9,5 @@ from tortoise.migrations.operations import RunSQL
 class Migration(Base):
     """Runs the SQL file of the same name."""
 
-    dependencies = [("models", "0006_alerts")]
+    dependencies = [("models", "0007_content")]
     operations = [RunSQL(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))]

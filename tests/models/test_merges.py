@@ -14,7 +14,7 @@ from models.customer_merges import MergeDesk
 from models.customers import find_customer, pause_customer
 from models.database import Database, connect
 from models.ledger import Accepted, Desk, Ledger
-from models.values import Channel, InboundMessage, Sender, Turn
+from models.values import Channel, InboundMessage, Kind, Sender, Turn
 from tests.builders import admin, make_company, message, reply
 
 HOST, OTHER = uuid4(), uuid4()
@@ -330,6 +330,19 @@ async def test_a_part_that_is_being_sent_is_recorded_with_the_person(shop: Shop)
 
     assert more
     assert [row["customer_id"] for row in await shop.rows("agent_logs")] == [number]
+
+
+async def test_an_edit_takes_no_answer_back_beside_another_turn_at_work(shop: Shop) -> None:
+    number, lid = await shop.two_rows()
+    await shop.answered(await shop.claimed(lid), "para dos")
+    at_work = await shop.claimed(number)
+    [target] = [row["wa_id"] for row in await shop.rows("inbox") if row["content"] == "dos"]
+
+    edit = shop.by_both("dos!", kind=Kind.EDIT, target=target)
+    changed = await shop.ledger.change(edit)
+
+    assert (changed.applied, changed.customer.phone) == ("late", PHONE)
+    assert await shop.answered(at_work) == "ready"
 
 
 async def test_a_message_that_came_once_for_each_row_is_answered_and_counted_once(
