@@ -1,5 +1,6 @@
 """A company, its customers and their lines, for the conversation store's contract."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -37,3 +38,29 @@ class Wiretap(monitoring.CommandListener):
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
         pass
+
+
+class Killed(BaseException):
+    """As if the process had ended here."""
+
+
+class Breaking:
+    """A collection before whose call number *calls* the process ends, or somebody else acts."""
+
+    def __init__(
+        self, collection: Any, calls: int, instead: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        self._collection = collection
+        self._calls = calls
+        self._instead = instead
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(*args: Any, **more: Any) -> Any:
+            self._calls -= 1
+            if self._calls == -1:
+                if self._instead is None:
+                    raise Killed
+                await self._instead()
+            return await getattr(self._collection, name)(*args, **more)
+
+        return call

@@ -9,7 +9,15 @@ import pytest
 from models.conversation_document import Summary
 from models.conversations import Conversations
 from models.values import Line, Sender, Stage
-from tests.contracts.conversation_parts import AI, COMPANY, NOON, customer, line
+from tests.contracts.conversation_parts import (
+    AI,
+    COMPANY,
+    NOON,
+    Breaking,
+    Killed,
+    customer,
+    line,
+)
 
 
 async def _written(conversations: Conversations) -> tuple[Any, Any]:
@@ -90,9 +98,9 @@ async def test_broken_off_after_any_call_it_is_repeated_to_the_same_end(
     former, ana = await _written(conversations)
     await conversations.set_tags(COMPANY, former.id, ["a"])
     await conversations.summarise(COMPANY, former.id, Summary(("x",), "call", "positive"))
-    broken = Conversations(Breaking(collection_of(conversations), calls))
+    broken = Conversations(Breaking(conversations._collection, calls))
 
-    with pytest.raises(_Killed):
+    with pytest.raises(Killed):
         await broken.unite(COMPANY, former.id, ana)
     assert await conversations.unite(COMPANY, former.id, ana)
 
@@ -111,7 +119,7 @@ async def test_a_line_that_comes_meanwhile_is_not_lost(
     async def write() -> None:
         await conversations.append(COMPANY, former, [late])
 
-    busy = Conversations(Breaking(collection_of(conversations), 2, write))
+    busy = Conversations(Breaking(conversations._collection, 2, write))
     first = await busy.unite(COMPANY, former.id, ana)
     second = await conversations.unite(COMPANY, former.id, ana)
 
@@ -132,32 +140,3 @@ async def test_a_long_conversation_is_united_whole(
 
     [found] = documents.find()
     assert [said["id"] for said in found["messages"]] == [f"wa-{n}" for n in range(500)]
-
-
-class _Killed(BaseException):
-    """As if the process had ended here."""
-
-
-def collection_of(conversations: Conversations) -> Any:
-    """The collection behind a store."""
-    return conversations._collection  # To put something between.
-
-
-class Breaking:
-    """A collection before whose call number *calls* the process ends, or somebody else writes."""
-
-    def __init__(self, collection: Any, calls: int, instead: Any = None) -> None:
-        self._collection = collection
-        self._calls = calls
-        self._instead = instead
-
-    def __getattr__(self, name: str) -> Any:
-        async def call(*args: Any, **more: Any) -> Any:
-            self._calls -= 1
-            if self._calls == -1:
-                if self._instead is None:
-                    raise _Killed
-                await self._instead()
-            return await getattr(self._collection, name)(*args, **more)
-
-        return call
