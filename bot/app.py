@@ -107,7 +107,13 @@ async def _opened(
             open_road(
                 settings,
                 stores,
-                build(model, prompts, settings.conversation.pause_minutes),
+                build(
+                    model,
+                    prompts,
+                    settings.conversation.pause_minutes,
+                    call_sentence=settings.conversation.call_sentence,
+                    call_minutes=settings.conversation.call_minutes,
+                ),
                 prompts=prompts,
                 host=host,
                 metrics=metrics,
