@@ -36,6 +36,7 @@ _FAREWELL = re.compile(
     r"^(?:ok |listo |vale |perfecto |muy bien )?(?:muchas |mil )?(?:gracias|chao|chau|adios|bye"
     r"|hasta luego|nos vemos|thanks|thank you|goodbye)\b"
 )
+_PICTURE = re.compile(r"\b(?:fotos?|imagen|imagenes|pictures?|photos?|images?)\b")
 _YES = re.compile(
     r"^(?:si+|claro|dale|ok|okay|de una|por supuesto|va|vale|perfecto|listo|yes|sure|yeah)"
     r"(?: (?:si|claro|dale|quiero|por favor|porfa|please|me interesa|ayudame))*$"
@@ -70,6 +71,8 @@ def _known(turn: Turn, said: str, say: Phrases, *, only_known: bool) -> Answer |
     if products and _PURCHASE.search(said):
         wanted = named or _recent(turn)
         return _purchase(wanted, say) if wanted else _which(products, say)
+    if named and named.picture and _PICTURE.search(said):
+        return _shown(named, say)
     if named and (priced or few or not only_known):
         return _price(named, say)
     if priced or _PRODUCTS.search(said):
@@ -118,6 +121,11 @@ def _price(product: ProductCard, say: Phrases) -> Answer:
         return _answer("price_inquiry", "neutral", fill(say.price, **slots))
     text = fill(say.price_described, **slots, description=description)
     return _answer("price_inquiry", "neutral", text)
+
+
+def _shown(product: ProductCard, say: Phrases) -> Answer:
+    picture = Action(kind="send_picture", product_ref=product.ref)
+    return _price(product, say).model_copy(update={"actions": [picture]})
 
 
 def _catalogue(products: tuple[ProductCard, ...], say: Phrases, *, intent: Intent) -> Answer:

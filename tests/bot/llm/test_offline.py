@@ -1,5 +1,6 @@
 """What the built-in rules say, and what they leave to others."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -148,3 +149,18 @@ def test_a_dollar_sign_in_the_owners_text_is_only_text(prompts: Prompts) -> None
 
     assert answer is not None
     assert "Plan $link* · 5.00 USD: vale $$ y $price" in answer
+
+
+@pytest.mark.parametrize("text", ["¿tienes foto del reto?", "any picture of the reto?"])
+def test_a_picture_is_shown_of_the_named_product_that_has_one(text: str, prompts: Prompts) -> None:
+    shown = company(products=(PLAN, replace(CHALLENGE, picture="/srv/reto.jpg")))
+    answer = Offline(prompts).answer(turn(text, company=shown), only_known=True)
+    without = Offline(prompts).answer(turn(text), only_known=False)
+
+    assert answer is not None
+    assert [(action.kind, action.product_ref) for action in answer.actions] == [
+        ("send_picture", "P2")
+    ]
+    assert "78.00 USD" in answer.text
+    assert without is not None
+    assert without.actions == []
