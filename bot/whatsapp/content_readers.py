@@ -5,16 +5,15 @@ store can keep, and lists and lengths are bounded.
 """
 
 import base64
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from bot.whatsapp.media_refs import media_ref
+from bot.whatsapp.wire_text import FACT, tidy
 from models.values import Kind, MediaRef, Quote
-
-FACT = 1_000
-"""The longest text among a message's facts."""
 
 MANY = 12
 """The most entries of a list among them."""
@@ -42,12 +41,6 @@ class Content:
     media: MediaRef | None = None
     quote: Quote | None = None
     target: str | None = None
-
-
-def tidy(value: object, most: int = FACT) -> str:
-    """*value* as every store can keep it: WhatsApp can carry NUL, and bytes that are no text."""
-    whole = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-    return whole.replace("\x00", "")[:most]
 
 
 def _words(*path: str) -> Callable[[Any], Content]:
@@ -78,17 +71,24 @@ def _file(name: str, kind: Kind) -> Callable[[Any], Content]:
 
 
 def _location(body: Any) -> Content:
-    place = {"latitude": body.degreesLatitude, "longitude": body.degreesLongitude}
-    where = f"{body.degreesLatitude:.5f}, {body.degreesLongitude:.5f}"
-    named = [tidy(part) for part in (body.name, body.address) if part]
-    facts = {**place, "name": tidy(body.name), "address": tidy(body.address)}
-    return Content(Kind.LOCATION, _line("📍", *named, where), facts)
+    facts, where = _place(body)
+    facts |= {"name": tidy(body.name), "address": tidy(body.address)}
+    return Content(Kind.LOCATION, _line("📍", tidy(body.name), tidy(body.address), where), facts)
 
 
 def _live_location(body: Any) -> Content:
-    place = {"latitude": body.degreesLatitude, "longitude": body.degreesLongitude, "live": True}
-    where = f"{body.degreesLatitude:.5f}, {body.degreesLongitude:.5f}"
-    return Content(Kind.LOCATION, _line("📍", tidy(body.caption), where), dict(place))
+    facts, where = _place(body)
+    return Content(Kind.LOCATION, _line("📍", tidy(body.caption), where), facts | {"live": True})
+
+
+def _place(body: Any) -> tuple[dict[str, object], str]:
+    """Where it is, as JSON can hold it (which has no infinity), and in words."""
+    degrees = [
+        value if math.isfinite(value) else 0.0
+        for value in (body.degreesLatitude, body.degreesLongitude)
+    ]
+    facts: dict[str, object] = dict(zip(("latitude", "longitude"), degrees, strict=True))
+    return facts, ", ".join(f"{value:.5f}" for value in degrees)
 
 
 def _contacts(cards: Sequence[Any]) -> Content:

@@ -4,7 +4,8 @@ import base64
 from dataclasses import replace
 from typing import Any
 
-from bot.whatsapp.content_readers import FACT, MANY, READERS, Content, tidy
+from bot.whatsapp.content_readers import MANY, READERS, Content
+from bot.whatsapp.wire_text import FACT, tidy
 from models.values import Kind, Quote
 
 RAW_BYTES = 64 * 1024

@@ -5,13 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from bot.whatsapp.content_readers import Content, tidy
+from bot.whatsapp.content_readers import Content
 from bot.whatsapp.contents import change_of, content_of
 from bot.whatsapp.identity import LID_SERVERS, PHONE_SERVERS, address_of, customer_phone, jid_text
 from bot.whatsapp.library import Protos
+from bot.whatsapp.wire_text import tidy
 from models.values import Address, Channel, InboundMessage, Kind, Sender
 
 MESSAGE, CALL_OFFER = 17, 36
+_LAST_SECOND = 253_402_300_799  # Of the year 9999.
 
 _PEOPLE = PHONE_SERVERS | LID_SERVERS
 
@@ -81,7 +83,7 @@ class MessageReader:
         person = address_of((caller, call.callCreatorAlt))
         if not call.callID or person is None or getattr(call, "from").Server not in _PEOPLE:
             return Ignored("no_person")
-        sent_at = datetime.fromtimestamp(call.timestamp, UTC)  # Of a message it is milliseconds.
+        sent_at = _moment(call.timestamp)  # Of a message it is milliseconds.
         return InboundMessage(
             company_id=self._company_id,
             wa_id=f"call:{tidy(call.callID, 100)}",
@@ -102,7 +104,7 @@ class MessageReader:
     ) -> InboundMessage:
         info = event.Info
         own = info.MessageSource.IsFromMe
-        sent_at = datetime.fromtimestamp(info.Timestamp / 1000, UTC)
+        sent_at = _moment(info.Timestamp / 1000)
         return InboundMessage(
             company_id=self._company_id,
             wa_id=tidy(info.ID, 150),
@@ -151,6 +153,11 @@ class MessageReader:
         if content is None or (content.kind is Kind.TEXT and not content.text.strip()):
             return Ignored("empty")
         return content
+
+
+def _moment(seconds: float) -> datetime:
+    """A time on the wire; what no calendar has becomes the nearest that one has."""
+    return datetime.fromtimestamp(min(max(seconds, 0), _LAST_SECOND), UTC)
 
 
 def _flags(event: Any) -> dict[str, object]:

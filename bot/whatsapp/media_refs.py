@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bot.whatsapp.wire_text import tidy
 from models.values import Kind, MediaRef
 
 _NAME = 255
@@ -21,14 +22,14 @@ def media_ref(kind: Kind, body: Any, *, round_video: bool = False) -> MediaRef |
     known = body.DESCRIPTOR.fields_by_name
     return MediaRef(
         kind=kind,
-        mime=_text(body.mimetype, 100),
+        mime=tidy(body.mimetype, 100),
         size=body.fileLength,
-        path=_text(body.directPath, 2_000),
+        path=tidy(body.directPath, 2_000),
         key=bytes(body.mediaKey)[:64],
         sha256=bytes(body.fileSHA256)[:32],
         sealed_sha256=bytes(body.fileEncSHA256)[:32],
         seconds=body.seconds if "seconds" in known and body.seconds else None,
-        name=_text(body.fileName, _NAME) or None if "fileName" in known else None,
+        name=tidy(body.fileName, _NAME) or None if "fileName" in known else None,
         voice=bool("PTT" in known and body.PTT),
         round_video=round_video,
     )
@@ -42,7 +43,3 @@ def media_message(e2e: Any, ref: MediaRef, url: str) -> Any:
     body.mediaKey, body.fileSHA256, body.fileEncSHA256 = ref.key, ref.sha256, ref.sealed_sha256
     body.fileLength = ref.size
     return message
-
-
-def _text(value: str, most: int) -> str:
-    return value.replace("\x00", "")[:most]

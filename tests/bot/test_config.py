@@ -136,6 +136,22 @@ def test_a_wrong_type_is_refused_and_never_bent(tmp_path: Path, text: str) -> No
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "[conversation]\ncall_minutes = 0",
+        "[conversation]\ncall_minutes = 1441",
+        f"[conversation]\ncall_sentence = '{'x' * 501}'",
+        "[whatsapp]\nmedia_megabytes = 0",
+        "[whatsapp]\nmedia_megabytes = 65",
+        "[whatsapp]\nmedia_seconds = 0.5",
+        "[whatsapp]\nmedia_seconds = 121.0",
+    ],
+)
+def test_calls_and_files_are_kept_within_bounds(tmp_path: Path, line: str) -> None:
+    assert line.partition("\n")[2].partition(" ")[0] in refusal(tmp_path, line)
+
+
+@pytest.mark.parametrize(
     ("line", "why"),
     [
         ("recycle_memory_mb = 255", "must be at least 256"),
