@@ -1,10 +1,11 @@
 """One person in two rows becomes one customer, and nothing of either is lost or said twice."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -16,6 +17,8 @@ from models.database import Database, connect
 from models.ledger import Accepted, Desk, Ledger
 from models.values import Channel, InboundMessage, Kind, Sender, Turn
 from tests.builders import admin, make_company, message, reply
+
+T = TypeVar("T")
 
 HOST, OTHER = uuid4(), uuid4()
 PHONE, LID = "+13055550100", "77"
@@ -496,6 +499,105 @@ async def test_messages_by_all_ways_at_once_end_in_one_row(shop: Shop) -> None:
     row = await shop.customer()
     assert (row["phone"], row["whatsapp_lid"], row["total_interactions"]) == (PHONE, LID, 24)
     assert len(await shop.rows("inbox")) == 24
+
+
+@asynccontextmanager
+async def merge_begun(shop: Shop, database: str) -> AsyncIterator[None]:
+    """Both rows are becoming one, which is committed at the end; what is asked meanwhile waits."""
+    other = await admin(database)
+    old, new = [
+        await shop.look.fetchval("SELECT id FROM customers WHERE phone = $1", phone)
+        for phone in (f"lid:{LID}", PHONE)
+    ]
+    async with other.transaction():
+        await other.execute("SELECT road_merge($1, $2, $3)", shop.company, old, new)
+        yield
+    await other.close()
+
+
+async def waits(step: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """The step, which has been begun and does not end by itself."""
+    task = asyncio.ensure_future(step)
+    done, _ = await asyncio.wait([task], timeout=0.3)
+    assert not done
+    return task
+
+
+async def test_a_message_in_the_very_moment_of_the_merge_is_the_persons(
+    shop: Shop, database: str
+) -> None:
+    number, _ = await shop.two_rows()
+
+    async with merge_begun(shop, database):
+        accepting = await waits(shop.accept(shop.by_lid("tres")))
+
+    assert (await accepting).customer.id == number
+    assert (await shop.customer())["total_interactions"] == 3
+
+
+async def test_a_turn_claimed_in_the_very_moment_of_the_merge_has_the_messages_of_both(
+    shop: Shop, database: str
+) -> None:
+    _, lid = await shop.two_rows()
+
+    async with merge_begun(shop, database):
+        claiming = await waits(shop.claimed(lid))
+
+    assert (await claiming).text == "uno\ndos"
+
+
+async def test_an_answer_in_the_very_moment_of_the_merge_is_the_persons(
+    shop: Shop, database: str
+) -> None:
+    number, lid = await shop.two_rows()
+    await shop.answered(await shop.claimed(number))
+    turn = await shop.claimed(lid)
+
+    async with merge_begun(shop, database):
+        answering = await waits(shop.answered(turn, "para dos"))
+
+    assert await answering == "ready"
+    assert {row["customer_id"] for row in await shop.rows("outbox")} == {number}
+
+
+async def test_a_delay_in_the_very_moment_of_the_merge_gives_the_person_a_notice(
+    shop: Shop, database: str
+) -> None:
+    number, lid = await shop.two_rows()
+    turn = await shop.claimed(lid)
+    delay = shop.ledger.defer(
+        turn, host=HOST, delay=60, reason="x", notice="Un momento", notice_minutes=30
+    )
+
+    async with merge_begun(shop, database):
+        deferring = await waits(delay)
+
+    assert await deferring is not None
+    assert [row["customer_id"] for row in await shop.rows("outbox")] == [number]
+    assert (await shop.customer())["noticed_at"] is not None
+
+
+@pytest.mark.parametrize("left", [True, False])
+async def test_the_end_of_a_send_in_the_very_moment_of_the_merge_is_recorded(
+    shop: Shop, database: str, left: bool
+) -> None:
+    await shop.ledger.lease(shop.company, HOST)
+    number, lid = await shop.two_rows()
+    await shop.answered(await shop.claimed(lid), "para dos")
+    [part] = await shop.ledger.ready(shop.company, Channel.WHATSAPP, None)
+    await shop.ledger.sending(part, host=HOST, fence=1, secret=b"s", sessions_hash=None)
+    company = shop.company
+    sent = shop.ledger.sent(company, part.id, "W1", confirmed=True)
+    refused = shop.ledger.unsent(company, part.id, secret=b"s", give_up=True, reason="refused")
+    end, other = (sent, refused) if left else (refused, sent)
+    other.close()
+
+    async with merge_begun(shop, database):
+        ending = await waits(end)
+    await ending
+
+    assert [row["state"] for row in await shop.rows("outbox")] == ["sent" if left else "failed"]
+    assert [row["customer_id"] for row in await shop.rows("agent_logs")] == [number]
 
 
 async def test_claims_answers_and_merges_at_once_lose_no_message(shop: Shop) -> None:
