@@ -4,7 +4,7 @@
 UV := uv==0.13.9
 ARGS ?=
 
-.PHONY: help run test test-slow check format bench bench-footprint .venv
+.PHONY: help run test test-slow test-browser screenshots check format bench bench-footprint .venv
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,8 @@ help:
 	@echo "make check  lint, format, types, layers, lock file"
 	@echo "make format repair what ruff can repair"
 	@echo "make test-slow, make bench, make bench-footprint"
+	@echo "make test-browser   the pairing page in Debian's Chromium (packages chromium, chromium-driver)"
+	@echo "make screenshots    take the pictures under docs/pairing/ anew"
 
 run: .venv
 	@exec .venv/bin/lyrox run --setup
@@ -22,6 +24,12 @@ test: .venv
 
 test-slow: .venv
 	@exec .venv/bin/python -m pytest -m slow $(ARGS)
+
+test-browser: .venv
+	@exec .venv/bin/python -m pytest -m browser -n 0 $(ARGS)
+
+screenshots: .venv
+	@exec .venv/bin/python -m tests.browser.screenshots docs/pairing
 
 check: .venv
 	.venv/bin/ruff check

@@ -19,21 +19,31 @@ QUESTION = (
     " there. Is that right? [y/N] "
 )
 UNASKED = (
-    "lyrox: {slug}: this phone is {phone}, before it was {former}; it is unlinked, because nobody"
-    " can be asked. If it is the right one, take --new-number"
+    "lyrox: {slug}: this phone is {phone}, before it was {former}; nobody can be asked here, so"
+    " unless somebody says on the pairing page that it is right, it is unlinked in {seconds:.0f} s."
+    " --new-number takes it without asking"
 )
+ELSEWHERE_SECONDS = 60.0
+"""How long somebody who follows the same pairing elsewhere may take to decide."""
 
 
 class Decision:
     """Asks the person at the terminal, where *asks* allows it and somebody is there."""
 
     def __init__(
-        self, settings: Settings, company: Company, *, new_number: bool, asks: bool
+        self,
+        settings: Settings,
+        company: Company,
+        *,
+        new_number: bool,
+        asks: bool,
+        elsewhere_seconds: float = ELSEWHERE_SECONDS,
     ) -> None:
         self._settings = settings
         self._company = company
         self._new_number = new_number
         self._asks = asks
+        self._elsewhere_seconds = elsewhere_seconds
 
     async def decide(self, linked: PairEvent) -> str:
         """ "" to keep the phone, or why it is to be unlinked."""
@@ -51,7 +61,8 @@ class Decision:
     async def _agrees(self, linked: PairEvent) -> bool:
         words = {"slug": self._company.slug, "phone": linked.phone, "former": linked.former}
         if not (self._asks and sys.stdin.isatty()):
-            print(UNASKED.format(**words), file=sys.stderr)
+            print(UNASKED.format(**words, seconds=self._elsewhere_seconds), file=sys.stderr)
+            await asyncio.sleep(self._elsewhere_seconds)
             return False
         print(QUESTION.format(**words), end="", flush=True)
         answer = await _typed()

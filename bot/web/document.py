@@ -55,7 +55,7 @@ def page(words: Words, shown: Shown, name: str, *, minutes: int, events: str = "
         name=name,
         events=events,
         refresh=_REFRESH_BY_HAND if events and not shown.over else NOTHING,
-        footer=words.say("page", "link", minutes=minutes),
+        footer="" if shown.over else words.say("page", "link", minutes=minutes),
     )
 
 

@@ -104,22 +104,22 @@ class PairingHtml:
         if label:
             letters = view.letters if section in _LETTERS_AGAIN else ""
             return _button(label, do="begin", letters=letters)
-        again = view.step in {Step.WAITING, Step.STOPPED, Step.CONNECTED}
+        again = view.step in {Step.WAITING, Step.STOPPED}
         return _link(self._token, self._words.say("page", "again")) if again else NOTHING
 
     def _scan(self, section: str, view: View, now: float) -> Html:
         button = self._words.say(section, "button")
-        aside = [
-            self._steps(section),
-            self._p(section, "hint", 'class="soft"'),
-            _link(f"{self._token}/letters", button),
-        ]
+        other = markup(
+            '<div class="other">$hint$link</div>',
+            hint=self._p(section, "hint", 'class="soft"'),
+            link=_link(f"{self._token}/letters", button),
+        )
         return markup(
             _SCAN,
             **self._countdown(view, now),
             label=self._words.say("page", "qr"),
             qr=Html(qr_svg(view.code)),
-            aside=joined(aside),
+            aside=joined([self._steps(section), other]),
         )
 
     def _letters(self, section: str, view: View, now: float) -> Html:

@@ -31,7 +31,10 @@
     }
     tick();
     over = over || view.over;
-    if (view.over) source?.close();
+    if (view.over) {
+      source?.close();
+      document.querySelector("footer").hidden = true;
+    }
   };
 
   // One page of a browser follows for all that show the same link: it may hold only six lines.

@@ -24,6 +24,7 @@ class Site:
     address: str
     stage: Stage
     links: PairingLinks
+    pairings: Pairings
     state_dir: Path
     clock: "Clock"
     refused: list[str] = field(default_factory=list)
@@ -50,12 +51,16 @@ class Clock:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, stage: Stage | None = None, *, trusted: Sequence[str] = ("127.0.0.1",)
+    folder: Path,
+    stage: Stage | None = None,
+    *,
+    trusted: Sequence[str] = ("127.0.0.1",),
+    listen: str = "127.0.0.1:0",
 ) -> AsyncIterator[Site]:
     """The page of one company."""
     stage, clock, refused = stage or Stage(), Clock(), list[str]()
     links = PairingLinks(folder, b"k" * 32, now=clock)
     async with Pairings(stage.surroundings()) as pairings:
         parts = PageParts(links, pairings, Visitors(trusted), "LYROX", refused.append, now=clock)
-        async with serve_pairing("127.0.0.1:0", parts) as address:
-            yield Site(address, stage, links, folder, clock, refused)
+        async with serve_pairing(listen, parts) as address:
+            yield Site(address, stage, links, pairings, folder, clock, refused)

@@ -441,7 +441,7 @@ async def test_a_store_that_is_away_is_told_and_tried_again(
     [
         (Stage(state=State(Reason.LOGGED_OUT)), "Vuelve a vincular el WhatsApp"),
         (Stage(state=State(Reason.ONLINE), phone=NUMBER), f"Listo: conectado como {NUMBER}"),
-        (Stage(state=State(Reason.UNREACHABLE), phone=NUMBER), "El teléfono está vinculado"),
+        (Stage(state=State(Reason.UNREACHABLE), phone=NUMBER), "Vinculado, pero sin conexión"),
         (Stage(served=False), "LYROX está detenido para esta empresa"),
     ],
 )
