@@ -64,8 +64,9 @@ ROAD: dict[str, tuple[object, ...]] = {
 
 # Called inside the others, or by a person only.
 OFF_THE_ROAD = {
-    "road_customer", "road_close_silent", "road_apply_change", "road_reopen", "road_unremembered", "desk_record_session",
-    "desk_overview", "road_note", "desk_note_all", "desk_alerts_overview", "desk_prune",
+    "road_customer", "road_close_silent", "road_apply_change", "road_reopen", "road_unremembered",
+    "desk_record_session", "desk_overview", "road_note", "desk_note_all", "desk_alerts_overview",
+    "desk_prune", "desk_claim_number",
 }  # fmt: skip
 
 
