@@ -43,7 +43,14 @@ class PhoneWire:
         """Nothing here has a picture."""
         return None
 
+    @property
+    def catching_up(self) -> bool:
+        return False
+
     async def typing(self, _chat: str, on: bool) -> None:
+        """Nobody watches."""
+
+    async def mark_read(self, _chat: str, wa_ids: Sequence[str]) -> None:
         """Nobody watches."""
 
     async def sessions_hash(self, _chat: str) -> str | None:

@@ -24,6 +24,7 @@ from bot.jobs import open_doorbell
 from bot.lanes import Chat
 from bot.llm import open_model
 from bot.metrics import Metrics
+from bot.notes import Notes
 from bot.pairing_site import pairing_site
 from bot.recycle import Recycling
 from bot.road import open_road
@@ -124,7 +125,7 @@ async def _opened(
         alerts = await stack.enter_async_context(
             open_alerts(settings, desk, metrics, models, targets=model.states)
         )
-        wakes = Wakes(stores.redis)
+        wakes = Wakes(stores.redis, Notes(road.delivery).hear)
         states = PublicStates(
             road.desk,
             WhatsAppStates(stores.redis),

@@ -83,9 +83,15 @@ class Conversation(_Section):
     pace_longest_seconds: Annotated[float, Field(ge=0, le=30)] = 4.0
     call_sentence: Annotated[str, Field(max_length=500)] = ""
     call_minutes: Annotated[int, Field(ge=1, le=60 * 24)] = 30
+    mark_read: bool = True
+    typing: bool = True
+    reply_parts: Annotated[int, Field(ge=1, le=3)] = 3
+    resume_word: Annotated[str, Field(max_length=40)] = "#bot"
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _sound(self) -> Self:
+        if self.resume_word != self.resume_word.strip():
+            raise ValueError("resume_word must not begin or end with a blank")
         if self.longest_seconds < self.quiet_seconds:
             raise ValueError("longest_seconds must be at least quiet_seconds")
         return self

@@ -17,9 +17,11 @@ from bot.lanes import Lanes
 from bot.logs import log_context
 from bot.memory import Memory
 from bot.metrics import Metrics
+from bot.presence import Presence
 from bot.wire import NotSent, Outgoing, OwnerHand, TakenOver, Unconfirmed, Unsettled, Wire
 from models.errors import GiveUp, RetryLater
 from models.ledger import Ledger, Part
+from models.manner import Manner
 from models.values import Channel, Line, Sender
 
 log = logging.getLogger(__name__)
@@ -44,15 +46,17 @@ class Pace:
     longest: float
     oldest_seconds: float = 12 * 3600.0
 
-    def seconds(self, text: str) -> float:
-        """The time a person would seem to need for *text*."""
-        return min(self.longest, self.per_character * len(text))
+    def seconds(self, text: str, longest: float | None = None) -> float:
+        """The time a person would seem to need for *text*; *longest* is a company's own."""
+        most = self.longest if longest is None else longest
+        return min(most, self.per_character * len(text))
 
 
 class Courier:
     """Carries one wire's parts: a chat's in order, one at a time into the wire, chats in parallel.
 
-    *chat* confines it to one chat (a terminal); *fence* proves that the session is still ours.
+    *chat* confines it to one chat (a terminal); *fence* proves that the session is still ours;
+    *usual* is the manner of companies that say nothing of it.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Courier:
         host: UUID,
         fence: int,
         pace: Pace,
+        usual: Manner,
         chat: str | None,
     ) -> None:
         self.wire = wire
@@ -79,6 +84,8 @@ class Courier:
         self._fence = fence
         self._pace = pace
         self._chat = chat
+        self._usual = usual
+        self.presence = Presence(wire, background)
         self._one_in_flight = asyncio.Lock()
         self._queues: dict[UUID, deque[Part]] = {}
         self._held: dict[int, float] = {}
@@ -145,6 +152,7 @@ class Courier:
         What still holds the wire after `CLOSE_SECONDS` is in the client's hands already.
         """
         self._closed = True
+        self.presence.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS), self._one_in_flight:
                 return
@@ -167,10 +175,10 @@ class Courier:
 
     async def _deliver(self, part: Part) -> bool:
         """Carry one part; False when it did not leave: those after it are looked at anew."""
-        pause = self._pace.seconds(part.text)
+        manner = part.manner.over(self._usual)
+        pause = self._pace.seconds(part.text, part.manner.pace_seconds)
         if pause and not self.wire.owner_hand(part.chat).pending:
-            await self.wire.typing(part.chat, on=True)
-            await asyncio.sleep(pause)
+            await self.presence.write(part.chat, pause, typing=bool(manner.typing))
         picture = await self.wire.take_picture(part.picture) if part.picture else None
         sessions_hash = await self.wire.sessions_hash(part.chat)  # While others have the wire.
         async with self._one_in_flight:
@@ -178,7 +186,9 @@ class Courier:
                 raise RetryLater("nothing can leave by this wire now")
             wa_id, confirmed = await self._send(part, sessions_hash, picture)
         if not confirmed and wa_id is None:
+            self.presence.hide(part.chat)
             return False
+        self.presence.arrived(part.chat)
         line_id = wa_id or f"outbox-{part.id}"
         line = Line(line_id, datetime.now(UTC), Sender.AGENT, part.text, part.ai)
         self._memory.remember("outbox", part.id, part.company_id, part.customer, line)
@@ -201,13 +211,15 @@ class Courier:
         secret, hand = secrets.token_bytes(SECRET_BYTES), self.wire.owner_hand(part.chat)
         outcome = await self._last_look(part, hand, secret, sessions_hash)
         if outcome != "go":
-            return await self._stays(part, outcome)
+            self._metrics.unsent(outcome)
+            return None, False
         try:
-            outgoing = Outgoing(part.chat, part.text, secret, hand, picture)
+            outgoing = Outgoing(part.chat, part.text, secret, hand, picture, part.quote)
             return await self.wire.send(outgoing), True
         except TakenOver:
             await self._stop(part)
-            return await self._stays(part, "stopped")
+            self._metrics.unsent("stopped")
+            return None, False
         except NotSent as error:
             await self._unsent(part.id, secret, str(error))
             raise RetryLater(str(error)) from error
@@ -217,11 +229,6 @@ class Courier:
             return None, False
         except Unconfirmed:
             return await self._find_out(part, secret, sessions_hash)
-
-    async def _stays(self, part: Part, outcome: str) -> tuple[None, bool]:
-        self._metrics.unsent(outcome)
-        await self.wire.typing(part.chat, on=False)
-        return None, False
 
     async def _stop(self, part: Part) -> None:
         await self._insist(lambda: self._ledger.stop(part.company_id, part.id, "paused: owner"))

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from bot.background import Background
 from bot.courier import Courier
+from bot.presence import Presence
 from bot.wire import Wire
 from models.ledger import Part
 from models.values import Channel
@@ -41,6 +42,21 @@ class Delivery:
     def has(self, company_id: UUID, channel: Channel) -> bool:
         """Whether this process delivers there."""
         return (company_id, channel) in self._couriers
+
+    def wire(self, company_id: UUID, channel: Channel) -> Wire | None:
+        """The company's way out, where this process has it."""
+        courier = self._couriers.get((company_id, channel))
+        return courier.wire if courier else None
+
+    def catching_up(self, company_id: UUID) -> bool:
+        """Whether more of what the company's customers wrote is still coming in here."""
+        wire = self.wire(company_id, Channel.WHATSAPP)
+        return wire is not None and wire.catching_up
+
+    def presence(self, company_id: UUID, channel: Channel) -> Presence | None:
+        """What that company's customers see, where this process has its way out."""
+        courier = self._couriers.get((company_id, channel))
+        return courier.presence if courier else None
 
     def offer(self, channel: Channel, parts: Sequence[Part]) -> bool:
         """Parts that have just become ready, to spare a look into the ledger.

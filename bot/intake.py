@@ -12,6 +12,7 @@ from bot.lanes import Lanes
 from bot.logs import log_context
 from bot.memory import Memory
 from bot.metrics import Metrics
+from bot.owner import OwnerWords
 from bot.rate_limit import Count, Counted, RateLimit
 from handlers import Prompts, language_of
 from models.ledger import Accepted, Ledger
@@ -38,7 +39,7 @@ class Intake:
         *,
         prompts: Prompts,
         metrics: Metrics,
-        pause_minutes: int,
+        owner: OwnerWords,
         notify: Callable[[UUID, Channel], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -48,7 +49,7 @@ class Intake:
         self._memory = memory
         self._prompts = prompts
         self._metrics = metrics
-        self._pause_seconds = pause_minutes * 60.0
+        self._owner = owner
         self._notify = notify
         self._now = now
 
@@ -65,16 +66,16 @@ class Intake:
         if message.kind in CHANGES:
             await self._change(message)
             return
+        if message.sender is Sender.OWNER:
+            await self._owner.take(message)
+            return
         kept, count = await self._keep_and_count(message)
         await self._limit_what_follows(message, kept, count)
         if kept.inbox_id is None:
             return
         line = Line(message.wa_id, message.sent_at, message.sender, message.text)
         self._memory.remember("inbox", kept.inbox_id, message.company_id, kept.customer, line)
-        if message.sender is Sender.OWNER:
-            self._metrics.owner_paused()
-            self._notify(message.company_id, message.channel)
-        elif kept.reason not in (None, OVER):
+        if kept.reason not in (None, OVER):
             log.info("message kept in silence", extra={"reason": kept.reason})
         elif count.counted.over:
             await self._refuse(message, kept, count)
@@ -116,7 +117,7 @@ class Intake:
         return await self._ledger.accept(
             message,
             reason=_silent(message),
-            pause_seconds=self._pause_seconds,
+            pause_seconds=0.0,
             over=OVER if counts else None,
         )
 

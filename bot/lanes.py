@@ -12,6 +12,10 @@ Chat = tuple[UUID, UUID]
 """Company and customer: what a turn is about."""
 
 
+HELD_SECONDS = 0.25
+"""How often a chat that is held is looked at."""
+
+
 @dataclass(slots=True)
 class _Waiting:
     first: float
@@ -22,6 +26,7 @@ class _Waiting:
 class Lanes:
     """Debounce: a chat rings once it was quiet for *quiet* seconds, or after *longest* at most.
 
+    While *held* says so of a chat, more of it is still on its way, however long it takes.
     *ring* gets company, customer and the newest message id; what it raises is logged, and the
     sweeper rings again.
     """
@@ -33,11 +38,13 @@ class Lanes:
         *,
         quiet: float,
         longest: float,
+        held: Callable[[Chat], bool] = lambda _: False,
     ) -> None:
         self._ring = ring
         self._background = background
         self._quiet = quiet
         self._longest = longest
+        self._held = held
         self._waiting: dict[Chat, _Waiting] = {}
 
     def __contains__(self, chat: Chat) -> bool:
@@ -56,8 +63,11 @@ class Lanes:
         self._waiting[chat] = _Waiting(first, message_id, timer)
 
     def ring_now(self, chat: Chat, message_id: str) -> None:
-        """Something waits in *chat* that no lane holds; a waiting lane is left alone."""
-        if chat not in self._waiting:
+        """Something waits in *chat* that no lane holds; a waiting lane is left alone.
+
+        While *held* says so it is left to the sweep, which comes again.
+        """
+        if chat not in self._waiting and not self._held(chat):
             self._background.start(self._call(chat, message_id), name="ring")
 
     def close(self) -> None:
@@ -67,6 +77,10 @@ class Lanes:
         self._waiting.clear()
 
     def _fire(self, chat: Chat) -> None:
+        if self._held(chat):
+            loop = asyncio.get_running_loop()
+            self._waiting[chat].timer = loop.call_later(HELD_SECONDS, self._fire, chat)
+            return
         newest = self._waiting.pop(chat).newest
         self._background.start(self._call(chat, newest), name="ring")
 

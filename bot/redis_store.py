@@ -150,9 +150,12 @@ class RedisStore:
         if keys:
             await self._command("DEL", *keys)
 
-    async def wake(self, company_id: UUID) -> None:
-        """Tell the host of the company's session that something waits; heard by `Wakes`."""
-        await self._command("PUBLISH", wake_channel(company_id), "")
+    async def wake(self, company_id: UUID, note: bytes = b"") -> None:
+        """Tell the host of the company's session that something waits; heard by `Wakes`.
+
+        A *note* says that a turn begins or ends elsewhere (`bot.notes`).
+        """
+        await self._command("PUBLISH", wake_channel(company_id), note)
 
     async def ping(self) -> None:
         await self._command("PING")

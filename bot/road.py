@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from bot.background import Background
@@ -18,6 +19,8 @@ from bot.lanes import Chat, Lanes, Slots
 from bot.memory import Memory
 from bot.merges import Merges
 from bot.metrics import Metrics
+from bot.notes import Attention
+from bot.owner import OwnChat, OwnerWords
 from bot.rate_limit import RateLimit
 from bot.recall import Recall
 from bot.stores import Stores
@@ -28,6 +31,8 @@ from handlers import Handler, Prompts
 from models.customer_merges import MergeDesk
 from models.errors import RetryLater
 from models.ledger import Desk, Ledger
+from models.manner import Manner
+from models.owner import OwnerDesk
 from models.values import Channel
 
 log = logging.getLogger(__name__)
@@ -101,7 +106,14 @@ async def open_road(
                     log.warning("doorbell is out: turn runs here", extra={"why": str(error)})
             slots.submit(chat)
 
-        lanes = Lanes(call, notes, quiet=talk.quiet_seconds, longest=talk.longest_seconds)
+        lanes = Lanes(
+            call,
+            notes,
+            quiet=talk.quiet_seconds,
+            longest=talk.longest_seconds,
+            held=lambda chat: delivery.catching_up(chat[0]),
+        )
+        usual = Manner(mark_read=talk.mark_read, typing=talk.typing, parts=talk.reply_parts)
         pace = Pace(
             talk.pace_seconds_per_character,
             talk.pace_longest_seconds,
@@ -119,6 +131,7 @@ async def open_road(
                 host=host.id,
                 fence=fence,
                 pace=pace,
+                usual=usual,
                 chat=only,
             )
 
@@ -130,6 +143,7 @@ async def open_road(
             else:
                 notes.start(_publish(stores, company), name="wake")
 
+        attention = Attention(delivery, partial(_publish, stores), notes)
         turns = Turns(
             ledger,
             handlers,
@@ -143,12 +157,25 @@ async def open_road(
             offer=delivery.offer,
             joined=lanes.ring_now,
             notify=notify,
+            usual=usual,
+            attend=attention.begin,
+            leave=attention.end,
         )
         slots = Slots(
             turns.run,
             work,
             per_company=settings.limits.turns_per_company,
             per_host=settings.limits.turns_per_host,
+        )
+        owner = OwnerWords(
+            OwnerDesk(stores.call),
+            memory,
+            metrics,
+            OwnChat(delivery.wire, notes),
+            pause_minutes=talk.pause_minutes,
+            resume_word=talk.resume_word,
+            zone=settings.alerts.time_zone,
+            notify=notify,
         )
         intake = Intake(
             ledger,
@@ -157,7 +184,7 @@ async def open_road(
             memory,
             prompts=prompts,
             metrics=metrics,
-            pause_minutes=talk.pause_minutes,
+            owner=owner,
             notify=notify,
         )
         sweeper = Sweeper(
@@ -185,9 +212,9 @@ async def open_road(
             await _sign_off(heart)
 
 
-async def _publish(stores: Stores, company: UUID) -> None:
+async def _publish(stores: Stores, company: UUID, note: bytes = b"") -> None:
     try:
-        await stores.redis.wake(company)
+        await stores.redis.wake(company, note)
     except RetryLater as error:
         log.info("nobody was woken; the sweep finds it", extra={"why": str(error)})
 

@@ -102,6 +102,7 @@ class StatusPage:
             },
             "handovers": seen["handovers"],
             "alerts": seen.get("alerts", {"open": [], "waiting": 0, "dead": 0, "letters": []}),
+            "too_old": seen["too_old"],
             "stores": _kinds(self._settings.stores),
             "llm": self._model,
             "uptime_seconds": round(time.monotonic() - self._began),
@@ -133,7 +134,7 @@ class StatusPage:
     async def _look(self) -> tuple[list[str], dict[str, Any]]:
         """All stores are asked at once: what is wrong, and what PostgreSQL knows."""
         asked = await asyncio.gather(*(question.ask() for question in self._questions))
-        seen = asked[0][1] or {"companies": [], "handovers": []}
+        seen = asked[0][1] or {"companies": [], "handovers": [], "too_old": []}
         return [problem for problem, _ in asked if problem], seen
 
     def _company(self, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class TerminalWire:
 
     channel = Channel.TERMINAL
     connected = True
+    catching_up = False
 
     def __init__(self, company_id: UUID, show: Callable[[str], None]) -> None:
         self.company_id = company_id
@@ -53,6 +54,9 @@ class TerminalWire:
     async def take_picture(self, _: str) -> bytes | None:
         """A terminal shows no pictures."""
         return None
+
+    async def mark_read(self, chat: str, wa_ids: Sequence[str]) -> None:
+        """A terminal shows no ticks."""
 
     async def sessions_hash(self, _: str) -> str | None:
         """A terminal has no ratchet."""

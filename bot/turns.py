@@ -4,9 +4,10 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
+from bot.bubbles import bubbles
 from bot.lanes import Chat
 from bot.logs import log_context
 from bot.metrics import Metrics
@@ -14,7 +15,8 @@ from bot.recall import HISTORY_LINES, Recall
 from handlers import Handler, Phrases, Prompts, language
 from models.errors import GiveUp, RetryLater
 from models.ledger import Ledger, Part
-from models.values import Channel, Line, Reply, Silence, Turn
+from models.manner import Manner
+from models.values import Channel, Line, Quote, Reply, Silence, Turn
 
 log = logging.getLogger(__name__)
 
@@ -22,12 +24,21 @@ MOST_ATTEMPTS = 8
 """A turn taken up more often than this is handed to a human: it may be what kills us."""
 
 
+LATE_SECONDS = 120.0
+"""A reply that comes so long after its message quotes it."""
+MOST_TAKEN_BACK = 2
+"""After so many times a reply stands although newer messages wait (``road_answer``)."""
+SHOWN = Manner(mark_read=True, typing=True, parts=3)
+
+
 class Turns:
     """Runs turns for any host; whoever claims first has the turn, all others find it busy.
 
     *offer* gets the parts that became ready and says whether this process delivers them;
     *joined* gets a chat whose turn must run again because the customer wrote more; *notify*
-    tells whoever delivers that company's chats to look into the ledger.
+    tells whoever delivers that company's chats to look into the ledger. *attend* is told of a
+    turn that begins and *leave* of one that has no reply for now; *usual* is the manner of
+    companies that say nothing of it.
     """
 
     def __init__(
@@ -45,6 +56,10 @@ class Turns:
         offer: Callable[[Channel, Sequence[Part]], bool],
         joined: Callable[[Chat, str], None],
         notify: Callable[[UUID, Channel], None],
+        usual: Manner = SHOWN,
+        attend: Callable[[Turn], None] = lambda _: None,
+        leave: Callable[[Turn], None] = lambda _: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._ledger = ledger
         self._handlers = handlers
@@ -58,6 +73,10 @@ class Turns:
         self._offer = offer
         self._joined = joined
         self._notify = notify
+        self._usual = usual
+        self._attend = attend
+        self._leave = leave
+        self._now = now
 
     async def run(self, chat: Chat) -> None:
         """Run the turn that waits in *chat*, if there is one and nobody else has it.
@@ -76,7 +95,9 @@ class Turns:
                 if chat != asked:  # By an id from before a merge.
                     lines = await self._recall.lines(chat)
                 turn = _with_history(claim.turn, lines, claim.unremembered)
+                turn = replace(turn, manner=turn.manner.over(self._usual))
                 with log_context(company=chat[0], chat=chat[1], turn=turn.id):
+                    self._attend(turn)
                     await self._run(turn)
         except RetryLater as error:
             log.warning("turn is left to the sweep", extra={"why": str(error)})
@@ -110,21 +131,45 @@ class Turns:
         await self._record(turn, said)
 
     async def _record(self, turn: Turn, reply: Reply) -> None:
+        reply = self._in_manner(turn, reply)
         final = {"final": True} if reply.pause_minutes or reply.opt_out is not None else {}
         details = {**reply.event_data, **final}
         if reply.picture is not None:
             details["picture"] = reply.picture
+        quote = self._quote(turn)
+        if quote is not None:
+            details["quote"] = quote.id
         outcome, ids = await self._ledger.answer(turn, reply, host=self._host, details=details)
         self._metrics.turn(outcome, reply.handler)
         if reply.pause_minutes and outcome == "ready":
             self._metrics.handed_over()
         if outcome == "joined":
+            self._leave(turn)
             self._joined((turn.company.id, turn.customer.id), turn.messages[-1].id)
-        elif outcome != "ready" or not self._offer(turn.channel, _parts(turn, reply, ids)):
+        elif outcome != "ready" or not self._offer(turn.channel, _parts(turn, reply, ids, quote)):
             await self._left_to_others(turn)
+
+    def _in_manner(self, turn: Turn, reply: Reply) -> Reply:
+        """The reply as its company wants it: in so many bubbles, with so long a pause."""
+        parts, pause = reply.parts, reply.pause_minutes
+        if len(parts) == 1 and turn.manner.parts:
+            parts = bubbles(parts[0], turn.manner.parts)
+        if pause and turn.manner.pause_minutes:
+            pause = turn.manner.pause_minutes
+        return replace(reply, parts=parts, pause_minutes=pause)
+
+    def _quote(self, turn: Turn) -> Quote | None:
+        """What the reply shows that it answers: the newest message, where other things may stand
+        between, because the reply is late or has been overtaken as often as it may be."""
+        newest = turn.messages[-1]
+        late = (self._now() - newest.at).total_seconds() >= LATE_SECONDS
+        if turn.channel is Channel.TERMINAL or not newest.text.strip():
+            return None
+        return Quote(newest.id, newest.text) if late or turn.superseded >= MOST_TAKEN_BACK else None
 
     async def _left_to_others(self, turn: Turn) -> None:
         """No reply of ours will carry the history into the cache; somebody may have to deliver."""
+        self._leave(turn)
         self._notify(turn.company.id, turn.channel)
         await self._recall.nobody_replies((turn.company.id, turn.customer.id))
 
@@ -140,6 +185,7 @@ class Turns:
             notice=self._say(turn).answer_shortly,
             notice_minutes=self._notice_minutes,
         )
+        self._leave(turn)
         self._metrics.turn("deferred", "none")
         log.warning("turn waits", extra={"turn": str(turn.id), "why": reason})
         if notice is not None:
@@ -172,7 +218,7 @@ def _by_time(line: Line) -> tuple[datetime, str]:
     return line.at, line.id
 
 
-def _parts(turn: Turn, reply: Reply, ids: Sequence[int]) -> list[Part]:
+def _parts(turn: Turn, reply: Reply, ids: Sequence[int], quote: Quote | None) -> list[Part]:
     return [
         Part(
             id=row,
@@ -183,6 +229,8 @@ def _parts(turn: Turn, reply: Reply, ids: Sequence[int]) -> list[Part]:
             text=text,
             ai=reply.ai if number == 0 else None,
             picture=reply.picture if number == 0 else None,
+            manner=turn.manner,
+            quote=quote if number == 0 else None,
         )
         for number, (row, text) in enumerate(zip(ids, reply.parts, strict=True))
     ]

@@ -1,7 +1,7 @@
 """The hint ``wake:{companyId}``: a reply is ready for the host that holds the company's session."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from uuid import UUID
 
@@ -20,9 +20,13 @@ class Wakes:
 
     Iterating yields the companies that were woken among those followed, for ever: after a
     restart of Redis it subscribes again, with back-off. A wake that nobody hears is lost.
+    *on_note* gets what comes with words instead (`bot.notes`).
     """
 
-    def __init__(self, redis: RedisStore) -> None:
+    def __init__(
+        self, redis: RedisStore, on_note: Callable[[UUID, bytes], None] = lambda _, __: None
+    ) -> None:
+        self._on_note = on_note
         self._pubsub = redis.pubsub()
         self._reach = Reachability("subscription")
         self._followed: set[UUID] = set()
@@ -56,8 +60,13 @@ class Wakes:
                 failures = 0
                 while True:
                     message = await self._pubsub.get_message(timeout=None)
-                    if message is not None:
-                        yield UUID(message["channel"].decode().removeprefix("wake:"))
+                    if message is None:
+                        continue
+                    company = UUID(message["channel"].decode().removeprefix("wake:"))
+                    if message["data"]:
+                        self._on_note(company, message["data"])
+                    else:
+                        yield company
             except FAILURES as error:
                 self._reach.failed(error)
                 failures += 1

@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from models.errors import LyroxError
-from models.values import Channel
+from models.values import Channel, Quote
 
 
 class NotSent(LyroxError):
@@ -40,6 +40,7 @@ class Outgoing:
     ``hand`` is the owner's hand as the sender knows it: where it has moved on by the moment in
     which the text would be handed over, the text stays. None: the owner's hand does not matter.
     ``picture`` is what `Wire.take_picture` gave; the text is then its caption.
+    ``quote`` is the message that is shown above it.
     """
 
     chat: str
@@ -47,6 +48,7 @@ class Outgoing:
     secret: bytes
     hand: OwnerHand | None = None
     picture: bytes | None = None
+    quote: Quote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,18 @@ class Wire(Protocol):
         False too until what came while the wire was away has been read: it may be the owner's.
         """
 
+    @property
+    def catching_up(self) -> bool:
+        """Whether what came while the wire was away is still coming in: turns wait for it."""
+
     def owner_hand(self, chat: str) -> OwnerHand:
         """The owner's doings in *chat*; answers at once, without I/O."""
 
     async def typing(self, chat: str, on: bool) -> None:
         """Show or hide "typing…"; never raises, a failure is only logged."""
+
+    async def mark_read(self, chat: str, wa_ids: Sequence[str]) -> None:
+        """Show the customer that these were read; never raises, a failure is only logged."""
 
     async def sessions_hash(self, chat: str) -> str | None:
         """A hash of the chat's ratchet state before a send, for later settlement."""

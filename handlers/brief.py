@@ -3,8 +3,9 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from handlers.base import Message, Prompt
@@ -22,6 +23,8 @@ BATCH_CHARACTERS = 6_000
 
 QUOTE_CHARACTERS = 300
 """As much of a quoted message as a model reads."""
+LATE = timedelta(minutes=10)
+"""A model is told of a wait from here on."""
 
 COMPANIES_KEPT = 256
 RULE_WORDS = 8
@@ -58,8 +61,11 @@ class Opening:
 class Briefs:
     """Assembles prompts; a company's opening is byte-identical until its card changes."""
 
-    def __init__(self, prompts: Prompts) -> None:
+    def __init__(
+        self, prompts: Prompts, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._prompts = prompts
+        self._now = now
         self._rules = runs(_words(fill(prompts.rules, company=" ", canary=" ")), RULE_WORDS)
         self._openings: dict[CompanyCard, Opening] = {}
 
@@ -145,6 +151,9 @@ class Briefs:
             yield fill(self._prompts.notes.shortened, length=str(whole))
         if kinds := [kind.value for kind in turn.kinds if kind in _UNSEEN]:
             yield fill(self._prompts.notes.attachments, kinds=", ".join(kinds))
+        waited = self._now() - turn.messages[0].at
+        if waited >= LATE:
+            yield fill(self._prompts.notes.waited, time=_spoken(waited))
 
 
 def runs(said: Sequence[str], length: int) -> frozenset[str]:
@@ -155,6 +164,12 @@ def runs(said: Sequence[str], length: int) -> frozenset[str]:
 
 def _words(text: str) -> list[str]:
     return words(text).split()
+
+
+def _spoken(time: timedelta) -> str:
+    minutes = int(time.total_seconds() // 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _catalogue_line(product: ProductCard) -> str:

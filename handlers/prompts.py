@@ -30,6 +30,7 @@ _SLOTS: dict[str, frozenset[str]] = {
     "shortened": frozenset({"length"}),
     "attachments": frozenset({"kinds"}),
     "quoting": frozenset({"quoted"}),
+    "waited": frozenset({"time"}),
 }
 """The slots each text must have; a phrase that is not named here has none."""
 
@@ -76,6 +77,7 @@ class Notes:
     shortened: str
     attachments: str
     quoting: str
+    waited: str
 
 
 Texts = TypeVar("Texts", Phrases, Notes)

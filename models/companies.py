@@ -14,6 +14,8 @@ from models.errors import BadInput
 from models.tenancy import CompanyModel, company_scope, system_scope
 from models.users import User, find_or_add_user
 
+LONGEST_PAUSE_MINUTES = 60 * 24 * 30
+
 Check = Callable[[str, str], object]
 REQUIRED: Mapping[str, Check] = {
     "name": partial(entries.line, longest=255),
@@ -24,13 +26,22 @@ OPTIONAL: Mapping[str, Check] = {
     "website": partial(entries.link, longest=500),
     "system_prompt": entries.text,
     "active": entries.flag,
+    "mark_read": entries.flag,
+    "show_typing": entries.flag,
+    "pace_seconds": partial(entries.seconds, most=30),
+    "reply_parts": partial(entries.whole, least=1, most=3),
+    "pause_minutes": partial(entries.whole, least=1, most=LONGEST_PAUSE_MINUTES),
+    "resume_word": partial(entries.line, longest=40),
 }
 WISHES: Mapping[str, Check] = {"language": entries.language, "time_zone": entries.time_zone}
 """What is kept in ``metadata``."""
 
 
 class Company(CompanyModel):
-    """One business, its persona and its WhatsApp number."""
+    """One business, its persona and its WhatsApp number.
+
+    From ``mark_read`` on it is how its answers come; None: as the configuration says.
+    """
 
     wall = "id"
 
@@ -57,6 +68,12 @@ class Company(CompanyModel):
     metadata = fields.JSONField[dict[str, object]](null=True, db_default=SqlDefault("'{}'::jsonb"))
     slug = fields.CharField(63, unique=True)
     paused = fields.BooleanField(db_default=False)
+    mark_read = fields.BooleanField(null=True)
+    show_typing = fields.BooleanField(null=True)
+    pace_seconds = fields.FloatField(null=True)
+    reply_parts = fields.SmallIntField(null=True)
+    pause_minutes = fields.IntField(null=True)
+    resume_word = fields.CharField(40, null=True)
 
     class Meta:
         table = "companies"

@@ -75,6 +75,28 @@ def price(field: str, value: str) -> Decimal:
     return amount.quantize(Decimal("0.01"))
 
 
+def whole(field: str, value: str, *, least: int, most: int) -> int:
+    """A whole number within bounds."""
+    try:
+        number = int(value.strip())
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        raise BadInput(f"{field}: must be a whole number from {least} to {most}, not {value!r}")
+    return number
+
+
+def seconds(field: str, value: str, *, most: int) -> float:
+    """A time in seconds, from 0."""
+    try:
+        number = Decimal(value.strip())
+    except InvalidOperation:
+        number = Decimal(-1)
+    if not number.is_finite() or not 0 <= number <= most:
+        raise BadInput(f"{field}: must be a number of seconds from 0 to {most}, not {value!r}")
+    return float(number)
+
+
 def currency(field: str, value: str) -> str:
     """Three letters, such as USD."""
     code = value.strip().upper()

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from models.details import details as details_of
 from models.details import quote_of
+from models.manner import UNSAID, Manner, manner_of
 from models.values import (
     AiMetadata,
     Channel,
@@ -19,6 +20,7 @@ from models.values import (
     Kind,
     Line,
     ProductCard,
+    Quote,
     Reply,
     Sender,
     Stage,
@@ -74,7 +76,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One outbox row that is ready to leave; ``picture`` is where the picture beside it is."""
+    """One outbox row that is ready to leave.
+
+    ``picture`` is where the picture beside it is, ``quote`` what it shows that it answers.
+    """
 
     id: int
     company_id: UUID
@@ -84,6 +89,8 @@ class Part:
     text: str
     ai: AiMetadata | None
     picture: str | None = None
+    manner: Manner = UNSAID
+    quote: Quote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,6 +456,8 @@ def _turn(data: Mapping[str, Any]) -> Turn:
         chat=turn["chat"],
         messages=tuple(_waiting(raw) for raw in messages),
         kinds=tuple(Kind(raw["kind"]) for raw in messages),
+        superseded=turn["superseded"],
+        manner=manner_of(data["manner"]),
     )
 
 
@@ -485,6 +494,8 @@ def _part(company_id: UUID, raw: Mapping[str, Any]) -> Part:
         text=raw["content"],
         ai=ai_metadata(raw["ai_metadata"]),
         picture=raw["picture"],
+        manner=manner_of(raw["manner"]),
+        quote=Quote(**raw["quote"]) if raw["quote"] else None,
     )
 
 

@@ -1,10 +1,12 @@
-"""Immutable values that travel between the rooms; this module imports nothing of ours."""
+"""Immutable values that travel between the rooms."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
+
+from models.manner import UNSAID, Manner
 
 
 class Channel(StrEnum):
@@ -105,7 +107,7 @@ class InboundMessage:
     wire's time, not ours. ``sender`` is CUSTOMER, or OWNER for what the owner typed. ``stale``
     means too old to answer: it is kept, and its silence recorded. ``target`` is the id of the
     message that an edit, a revoke, a reaction or a vote is about; ``facts`` is what else is known,
-    as JSON can hold it.
+    as JSON can hold it. ``own_chat`` marks what the owner wrote to the account itself.
     """
 
     company_id: UUID
@@ -125,6 +127,7 @@ class InboundMessage:
     media: MediaRef | None = None
     target: str | None = None
     facts: dict[str, object] = field(default_factory=dict)
+    own_chat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +199,8 @@ class Turn:
     """One answer in the making: the customer's waiting messages and all that they need.
 
     ``attempt`` grows whenever the turn is taken up again; ``tries`` counts the times no
-    language model answered. ``history`` ends before ``messages`` begin, oldest first.
+    language model answered; ``superseded`` the times newer messages took the answer back.
+    ``history`` ends before ``messages`` begin, oldest first.
     """
 
     id: UUID
@@ -209,6 +213,8 @@ class Turn:
     messages: tuple[Line, ...]
     kinds: tuple[Kind, ...]
     history: tuple[Line, ...] = ()
+    superseded: int = 0
+    manner: Manner = UNSAID
 
     @property
     def text(self) -> str:

@@ -122,7 +122,19 @@ def _desk(commands: _Group) -> None:
     change.add_argument("--active", metavar="yes|no")
     change.add_argument("--language", metavar="es|en", help="in which its owner is told of trouble")
     change.add_argument("--time-zone", metavar="ZONE", help="by whose clocks, America/Caracas")
+    _manners(change)
     _company_facts(change, required=False)
+
+
+def _manners(parser: argparse.ArgumentParser) -> None:
+    """How a company's answers come; an empty value is the configuration's again."""
+    add = parser.add_argument
+    add("--mark-read", metavar="yes|no", help="show the customer that a message was read")
+    add("--typing", metavar="yes|no", help="show that an answer is being written")
+    add("--pace-seconds", metavar="N", help="longest time a bubble takes to write, 0 to 30")
+    add("--reply-parts", metavar="N", help="most bubbles a long reply is split into, 1 to 3")
+    add("--pause-minutes", metavar="N", help="how long a chat stays with the owner")
+    add("--resume-word", metavar="WORD", help="what the owner writes to give a chat back")
 
 
 def _company_facts(parser: argparse.ArgumentParser, *, required: bool) -> None:

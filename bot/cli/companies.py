@@ -24,8 +24,17 @@ FACTS = {
     "active": "active",
     "language": "language",
     "time_zone": "time_zone",
+    "mark_read": "mark_read",
+    "typing": "show_typing",
+    "pace_seconds": "pace_seconds",
+    "reply_parts": "reply_parts",
+    "pause_minutes": "pause_minutes",
+    "resume_word": "resume_word",
 }
 """What an argument is called in the table."""
+
+MANNERS = tuple(FACTS.values())[-6:]
+"""How a company's answers come; without a value as the configuration says."""
 
 
 def list_companies(arguments: Arguments) -> int:
@@ -126,6 +135,7 @@ def _facts(company: Company) -> dict[str, object]:
         "name": company.name,
         "active": company.active,
         "paused": company.paused,
+        **{name: getattr(company, name) for name in MANNERS},
         "industry": company.industry,
         "website": company.website,
         "whatsapp_phone": company.whatsapp_phone,

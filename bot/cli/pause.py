@@ -69,7 +69,8 @@ async def _pause(company: Company, customer: str | None, settings: Settings) -> 
         await pause_company(company.id, True)
         return f"{company.slug} is silent until `lyrox resume {company.slug}`."
     chat = await find_customer(company.id, customer)
-    until = datetime.now(UTC) + timedelta(minutes=settings.conversation.pause_minutes)
+    minutes = company.pause_minutes or settings.conversation.pause_minutes
+    until = datetime.now(UTC) + timedelta(minutes=minutes)
     if chat.paused_until and chat.paused_until > until:
         return f"{chat.phone} is silent already, until {_clock(chat.paused_until)}."
     await pause_customer(company.id, chat.id, until=until)

@@ -80,6 +80,10 @@ def _pretty(said: Mapping[str, Any]) -> Iterator[str]:
         heads = ("HAND-OVER", "CUSTOMER", "NAME", "REASON", "SINCE", "UNTIL")
         yield table(heads, map(_handover, handovers))
     yield from _alerts(said.get("alerts") or {})
+    if too_old := said.get("too_old"):
+        yield ""
+        columns = ("TOO LATE TO ANSWER", "CUSTOMER", "NAME", "MESSAGES", "WRITTEN")
+        yield table(columns, map(_too_old, too_old))
 
 
 def _head(said: Mapping[str, Any], shards: Sequence[Mapping[str, Any]]) -> str:
@@ -141,6 +145,11 @@ def _incident(each: Mapping[str, Any]) -> tuple[object, ...]:
 
 def _letter(each: Mapping[str, Any]) -> tuple[object, ...]:
     keys = ("company", "channel", "type", "since", "attempts", "reason")
+    return tuple(each.get(key) for key in keys)
+
+
+def _too_old(each: Mapping[str, Any]) -> tuple[object, ...]:
+    keys = ("company", "customer", "name", "messages", "written")
     return tuple(each.get(key) for key in keys)
 
 

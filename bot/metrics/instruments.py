@@ -30,6 +30,13 @@ class Arrival:
             "Times an owner's own message silenced a chat.",
             registry=registry,
         )
+        words = Counter(
+            "lyrox_owner_words",
+            "What owners wrote, by what it did.",
+            ("did",),
+            registry=registry,
+        )
+        self.owner_words = Children(words.labels)
         self.rings = Counter(
             "lyrox_doorbell_rings", "Turns announced on the queue.", registry=registry
         )

@@ -37,6 +37,10 @@ class Metrics:
         """An owner wrote in a chat, which silences it."""
         self._arrival.owner_pauses.inc()
 
+    def owner_did(self, what: str) -> None:
+        """An owner wrote: took a chat, gave it back, commanded, or it was no person's text."""
+        self._arrival.owner_words[what].inc()
+
     def rang(self) -> None:
         """A turn was announced on the queue."""
         self._arrival.rings.inc()

@@ -6,7 +6,7 @@ import ctypes
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -19,6 +19,7 @@ from bot.whatsapp.library import Library
 from bot.whatsapp.media import Media
 from bot.wire import NotSent, TakenOver, Unconfirmed
 from models.errors import GiveUp
+from models.values import Quote
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -89,6 +90,7 @@ class Client:
         *,
         still: Callable[[], bool] = lambda: True,
         picture: bytes | None = None,
+        quote: Quote | None = None,
         limit: float = _SEND_LIMIT,
     ) -> str:
         """Send *text*, under a *picture* that was uploaded, and return its WhatsApp id.
@@ -96,7 +98,9 @@ class Client:
         *still* is asked on the thread of the call, right before it, because the call may have
         waited for its turn. Raises NotSent, TakenOver (*still* said no), Unconfirmed or GiveUp.
         """
-        body, to = self._message(text, secret, picture), self._jid(chat)
+        message = self._message(chat, text, picture, quote)
+        message.messageContextInfo.messageSecret = secret
+        body, to = message.SerializeToString(), self._jid(chat)
 
         def hand_over() -> Any:
             if not still():
@@ -121,6 +125,18 @@ class Client:
         code = self._library.code
         error = await self._gate.call(
             self._allowed(lambda: code.SendChatPresence(self._uuid, to, len(to), 0 if on else 1, 0))
+        )
+        if error:
+            raise NotSent(error.decode(errors="replace"))
+
+    async def mark_read(self, chat: str, wa_ids: Sequence[str]) -> None:
+        """Show that messages of a chat of two were read. Raises NotSent."""
+        who, ids, code = self._jid(chat), " ".join(wa_ids).encode(), self._library.code
+        at, kind = int(time.time()), b"read"
+        error = await self._gate.call(
+            self._allowed(
+                lambda: code.MarkRead(self._uuid, ids, at, who, len(who), who, len(who), kind)
+            )
         )
         if error:
             raise NotSent(error.decode(errors="replace"))
@@ -199,14 +215,22 @@ class Client:
 
         return checked
 
-    def _message(self, text: str, secret: bytes, picture: bytes | None) -> bytes:
+    def _message(self, chat: str, text: str, picture: bytes | None, quote: Quote | None) -> Any:
+        """Plain words; under a quote they have to be "extended", under a picture its caption."""
         e2e = self._library.protos.e2e
-        message = e2e.Message() if picture else e2e.Message(conversation=text)
-        if picture:
+        if picture is None and quote is None:
+            return e2e.Message(conversation=text)
+        message = e2e.Message()
+        if picture is not None:
             message.imageMessage.ParseFromString(picture)
             message.imageMessage.caption = text
-        message.messageContextInfo.messageSecret = secret
-        return bytes(message.SerializeToString())
+        else:
+            message.extendedTextMessage.text = text
+        if quote is not None:
+            said = message.imageMessage if picture is not None else message.extendedTextMessage
+            said.contextInfo.stanzaID, said.contextInfo.participant = quote.id, chat
+            said.contextInfo.quotedMessage.conversation = quote.text
+        return message
 
     def _sent_id(self, raw: bytes) -> str:
         answer = self._library.protos.events.SendMessageReturnFunction.FromString(raw)

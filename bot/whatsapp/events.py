@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from bot.owner_words import command_of
 from bot.whatsapp.content_readers import Content
 from bot.whatsapp.contents import change_of, content_of
 from bot.whatsapp.identity import LID_SERVERS, PHONE_SERVERS, address_of, customer_phone, jid_text
@@ -68,6 +69,8 @@ class MessageReader:
             return content
         if event.Info.MessageSource.IsFromMe and content.kind in _SIGNS:
             return Ignored(content.kind)
+        if _is_own_chat(event) and not _commands(content):
+            return Ignored("note_to_self")
         person = self._person(event)
         if isinstance(person, Ignored):
             return person
@@ -123,6 +126,7 @@ class MessageReader:
             media=content.media,
             target=content.target,
             facts=content.facts | _flags(event),
+            own_chat=_is_own_chat(event),
         )
 
     def _event(self, raw: bytes) -> Any:
@@ -136,8 +140,6 @@ class MessageReader:
         chat = source.Chat
         if source.IsGroup or chat.Server not in _PEOPLE:
             return Ignored("not_one_to_one")
-        if source.IsFromMe and chat.User == source.Sender.User:
-            return Ignored("note_to_self")
         other = source.RecipientAlt if source.IsFromMe else source.SenderAlt
         return address_of((chat, other)) or Ignored("no_person")
 
@@ -165,3 +167,14 @@ def _flags(event: Any) -> dict[str, object]:
     once = event.IsViewOnce or event.IsViewOnceV2 or event.IsViewOnceV2Extension
     flags = {"ephemeral": event.IsEphemeral, "view_once": once}
     return {name: True for name, is_so in flags.items() if is_so}
+
+
+def _is_own_chat(event: Any) -> bool:
+    """Whether the account wrote this to itself; WhatsApp says who wrote it, not the message."""
+    source = event.Info.MessageSource
+    own = {source.Sender.User, source.SenderAlt.User} - {""}
+    return bool(source.IsFromMe) and source.Chat.User in own
+
+
+def _commands(content: Content) -> bool:
+    return content.kind is Kind.TEXT and command_of(content.text) is not None

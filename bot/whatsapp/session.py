@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from models.values import Channel, MediaRef
 
 log = logging.getLogger(__name__)
 
-_TYPING = 4  # At once; a line that takes none must not take all threads.
+_SIGNS = 4  # At once; a line that takes none must not take all threads.
 
 
 class Session:
@@ -34,7 +34,7 @@ class Session:
         self._parts = parts
         self._loop = asyncio.get_running_loop()
         self._sending = asyncio.Lock()  # The client sends one at a time for an account anyway.
-        self._typing = asyncio.Semaphore(_TYPING)
+        self._showing = asyncio.Semaphore(_SIGNS)
         self._connection: Connection | None = None
         self._offline = self._new_queue()
         self._state = State(Reason.CONNECTING)
@@ -60,19 +60,23 @@ class Session:
         """Whether WhatsApp takes messages, and what came while we were away has been read."""
         return self._state.phase is Phase.CONNECTED and self._offline.read
 
+    @property
+    def catching_up(self) -> bool:
+        """From the start of a connection until what came while we were away has been read."""
+        begun = self._state.phase is Phase.CONNECTED or self._state.reason is Reason.CONNECTING
+        return begun and not self._offline.read
+
     def owner_hand(self, chat: str) -> OwnerHand:
         """The owner's doings in *chat*, without any waiting."""
         return self._parts.arrivals.hand(chat)
 
     async def typing(self, chat: str, on: bool) -> None:
         """Show or hide "typing…"; a failure is only logged, and so is a crowd on a stuck line."""
-        if self._connection is None or not self.connected or self._typing.locked():
-            return
-        try:
-            async with self._typing:
-                await self._connection.typing(chat, on)
-        except NotSent as error:
-            log.debug("typing was not shown", extra={"reason": str(error)})
+        await self._show(lambda connection: connection.typing(chat, on))
+
+    async def mark_read(self, chat: str, wa_ids: Sequence[str]) -> None:
+        """Show that these were read; as little is promised as of "typing…"."""
+        await self._show(lambda connection: connection.mark_read(chat, wa_ids))
 
     async def sessions_hash(self, chat: str) -> str | None:
         """A hash of the chat's ratchets, or None where they cannot be read now."""
@@ -96,6 +100,7 @@ class Session:
                 outgoing.secret,
                 still=lambda: self._is_ours(outgoing),
                 picture=outgoing.picture,
+                quote=outgoing.quote,
             )
         self._parts.arrivals.sent(wa_id)
         return wa_id
@@ -185,6 +190,15 @@ class Session:
             self._moved.clear()
             await self._moved.wait()
         return self._state
+
+    async def _show(self, sign: Callable[[Connection], Awaitable[None]]) -> None:
+        if self._connection is None or not self.connected or self._showing.locked():
+            return
+        try:
+            async with self._showing:
+                await sign(self._connection)
+        except NotSent as error:
+            log.debug("a sign was not shown", extra={"reason": str(error)})
 
     def _is_ours(self, outgoing: Outgoing) -> bool:
         """Whether the owner has left the chat alone since the sender looked; from any thread."""

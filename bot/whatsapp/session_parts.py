@@ -1,6 +1,6 @@
 """What a session is made of, and what it asks of its connection."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -14,7 +14,7 @@ from bot.whatsapp.pictures import Pictures
 from bot.whatsapp.settlement import SessionBooks
 from bot.whatsapp.states import State
 from bot.whatsapp.transitions import Transitions
-from models.values import MediaRef
+from models.values import MediaRef, Quote
 
 
 class Media(Protocol):
@@ -37,8 +37,10 @@ class Connection(Protocol):
         *,
         still: Callable[[], bool],
         picture: bytes | None = None,
+        quote: Quote | None = None,
     ) -> str: ...
     async def typing(self, chat: str, on: bool) -> None: ...
+    async def mark_read(self, chat: str, wa_ids: Sequence[str]) -> None: ...
     async def log_out(self) -> None: ...
     @property
     def media(self) -> Media: ...

@@ -263,7 +263,9 @@ BEGIN
 
   RETURN jsonb_build_object(
     'outcome', 'claimed',
+    'manner', road_manner(v_company),
     'turn', jsonb_build_object('id', v_turn.id, 'attempt', v_turn.attempt, 'tries', v_turn.tries,
+                               'superseded', v_turn.superseded,
                                'channel', v_turn.channel, 'chat', v_turn.chat),
     'customer', jsonb_build_object('id', v_customer.id, 'phone', v_customer.phone,
                   'name', v_customer.name, 'stage', v_customer.stage,
@@ -394,11 +396,16 @@ END $$;
 -- whose end is not known yet are left out.
 CREATE FUNCTION road_ready(p_company uuid, p_channel text, p_chat text, p_limit int) RETURNS jsonb
 LANGUAGE plpgsql AS $$
+DECLARE v_manner jsonb;
 BEGIN
   PERFORM enter_company(p_company);
+  SELECT road_manner(c) INTO v_manner FROM companies c WHERE c.id = p_company;
   RETURN (SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.id), '[]'::jsonb) FROM (
     SELECT o.id, o.customer_id, o.turn_id, o.kind, o.chat, o.content, o.ai_metadata, o.part,
-           c.phone, c.name, c.stage, CASE WHEN o.part = 1 THEN t.details ->> 'picture' END AS picture
+           c.phone, c.name, c.stage, CASE WHEN o.part = 1 THEN t.details ->> 'picture' END AS picture,
+           v_manner AS manner,
+           (SELECT jsonb_build_object('id', q.wa_id, 'text', q.content) FROM inbox q
+             WHERE q.company_id = p_company AND q.wa_id = t.details ->> 'quote' AND o.part = 1) AS quote
       FROM outbox o JOIN customers c ON c.company_id = o.company_id AND c.id = o.customer_id
       LEFT JOIN turns t ON t.id = o.turn_id
      WHERE o.company_id = p_company AND o.state = 'ready' AND o.channel = p_channel
@@ -492,7 +499,7 @@ BEGIN
           jsonb_strip_nulls(jsonb_build_object('outboxId', v_row.id, 'turnId', v_row.turn_id,
             'part', v_row.part, 'waId', p_wa_id, 'channel', v_row.channel,
             'model', v_row.ai_metadata ->> 'model', 'confirmed', p_confirmed))
-          || coalesce((SELECT details - 'final' FROM turns WHERE id = v_row.turn_id), '{}'::jsonb),
+          || coalesce((SELECT details - ARRAY['final', 'quote'] FROM turns WHERE id = v_row.turn_id), '{}'::jsonb),
           v_row.customer_id, (v_row.ai_metadata ->> 'tokensUsed')::int,
           (v_row.ai_metadata ->> 'responseTime')::int);
   RETURN EXISTS (SELECT 1 FROM inbox WHERE company_id = p_company
@@ -777,6 +784,7 @@ BEGIN
         FROM inbox WHERE state = 'pending'),
     'outbox', (SELECT count(*) FROM outbox WHERE state IN ('ready', 'sending')),
     'waiting_turns', (SELECT count(*) FROM turns WHERE state = 'open' AND due_at > now()),
+    'too_old', desk_too_old(50),
     'handovers', (SELECT coalesce(jsonb_agg(jsonb_build_object('company', co.slug,
         'customer', c.phone, 'name', c.name, 'reason', c.pause_reason, 'until', c.paused_until)
         ORDER BY c.paused_until), '[]'::jsonb)

@@ -60,6 +60,7 @@ class FakeCode:
         self.answer.SendResponse.Timestamp = 0
         self.answer.SendResponse.ServerID = 0
         self.logout_error = b""
+        self.read: list[tuple[str, str, str, bytes]] = []
         self.holds: Mapping[str, threading.Event] = {}
         self._protos = protos
         self._registers = registers
@@ -71,6 +72,7 @@ class FakeCode:
             "Neonize": self._neonize,
             "SendMessage": self._send,
             "SendChatPresence": self._presence,
+            "MarkRead": self._mark_read,
             "Disconnect": self._disconnect,
             "Logout": self._logout,
             "Stop": self._stop,
@@ -102,6 +104,12 @@ class FakeCode:
 
     def _presence(self, uuid: bytes, _: bytes, __: int, state: int, ___: int) -> bytes:
         self._enter(f"SendChatPresence {state}", uuid)
+        return b""
+
+    def _mark_read(self, uuid: bytes, ids: bytes, _: int, *rest: Any) -> bytes:
+        self._enter("MarkRead", uuid)
+        chat, sender = (self._protos.events.JID.FromString(each) for each in (rest[0], rest[2]))
+        self.read.append((ids.decode(), chat.User, sender.User, rest[4]))
         return b""
 
     def _disconnect(self, uuid: bytes) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from uuid import UUID
@@ -14,7 +14,7 @@ from bot.whatsapp.library import LibraryMissing, Protos, read_protos
 from bot.whatsapp.session_parts import Connection
 from bot.wire import NotSent, TakenOver
 from models.errors import LyroxError
-from models.values import MediaRef
+from models.values import MediaRef, Quote
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS whatsmeow_device (jid TEXT PRIMARY KEY, lid TEXT, platform TEXT);
@@ -107,6 +107,7 @@ class FakeConnection:
         self.typed: list[str] = []
         self.pictures: list[bytes | None] = []
         self.media = FakeMedia()
+        self.read: list[tuple[str, list[str]]] = []
         self.failures: list[LyroxError] = []
         self.arrives_anyway = False
         self._session = session
@@ -133,8 +134,10 @@ class FakeConnection:
         *,
         still: Callable[[], bool],
         picture: bytes | None = None,
+        quote: Quote | None = None,
     ) -> str:
         """Write what the client writes before the wire, then send."""
+        del quote  # Nobody sees it here.
         self._sending += 1
         self.most_at_once = max(self.most_at_once, self._sending)
         try:
@@ -165,6 +168,12 @@ class FakeConnection:
             raise self.failures.pop(0)
         self.logged_out = True
         SessionFile(self._session).unpair()
+
+    async def mark_read(self, chat: str, wa_ids: Sequence[str]) -> None:
+        """Shown, unless a failure waits."""
+        if self.failures:
+            raise self.failures.pop(0)
+        self.read.append((chat, list(wa_ids)))
 
     async def typing(self, chat: str, on: bool) -> None:
         """Shown, unless a failure waits or the line is stuck."""

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from bot.wire import NotSent, Outgoing, OwnerHand, Settlement, TakenOver, Unconfirmed, Unsettled
 from models.errors import LyroxError
-from models.values import Channel
+from models.values import Channel, Quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,9 @@ class FakeWire:
 
     ``failures`` are raised one a send, first come first; after an Unconfirmed the text has
     arrived if ``arrives_anyway``. ``seconds`` is how long a send takes, ``typed`` the chats in
-    which "typing…" was shown, ``hashed`` those whose ratchets were asked for, ``connected`` whether
-    anything can leave.
+    which "typing…" was shown and ``hidden`` in which it was taken away, ``read`` what was marked,
+    ``quoted`` what each arrived bubble quotes, ``hashed`` the chats whose ratchets were asked for,
+    ``connected`` whether anything can leave, ``catching_up`` whether more is still coming in.
     """
 
     def __init__(
@@ -39,11 +40,15 @@ class FakeWire:
         self._channel = channel
         self.seconds = seconds
         self.connected = True
+        self.catching_up = False
         self.arrives_anyway = False
         self.failures: list[LyroxError] = []
         self.arrived: list[Arrived] = []
         self.typed: list[str] = []
         self.pictures: dict[str, bytes] = {}
+        self.hidden: list[str] = []
+        self.read: list[tuple[str, list[str]]] = []
+        self.quoted: list[Quote | None] = []
         self.hashed: list[str] = []
         self._written: dict[bytes, str] = {}
         self._owner: Counter[str] = Counter()
@@ -79,8 +84,13 @@ class FakeWire:
 
     async def typing(self, chat: str, on: bool) -> None:
         """Shown only while connected; never raises."""
-        if self.connected and on:
-            self.typed.append(chat)
+        if self.connected:
+            (self.typed if on else self.hidden).append(chat)
+
+    async def mark_read(self, chat: str, wa_ids: Sequence[str]) -> None:
+        """Shown only while connected; never raises."""
+        if self.connected:
+            self.read.append((chat, list(wa_ids)))
 
     async def take_picture(self, place: str) -> bytes | None:
         """What `pictures` holds under that place."""
@@ -115,6 +125,7 @@ class FakeWire:
         self._ratchets[outgoing.chat] += 1
         bubble = (outgoing.chat, outgoing.text, wa_id, outgoing.secret, outgoing.picture)
         self.arrived.append(Arrived(*bubble))
+        self.quoted.append(outgoing.quote)
         return wa_id
 
     def _settled(self, one: Unsettled) -> Settlement:

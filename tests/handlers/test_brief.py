@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,12 +10,12 @@ import pytest
 from handlers import Prompts
 from handlers.brief import BATCH_CHARACTERS, Briefs
 from models.values import CompanyCard, Kind, Line, Quote, Sender, Stage
-from tests.handlers.making import CHALLENGE, PLAN, company, line, turn
+from tests.handlers.making import CHALLENGE, NOON, PLAN, company, line, turn
 
 
 @pytest.fixture
 def briefs(prompts: Prompts) -> Briefs:
-    return Briefs(prompts)
+    return Briefs(prompts, lambda: NOON)
 
 
 def agent(text: str) -> Line:
@@ -201,3 +202,17 @@ def test_strange_text_never_breaks_a_prompt(text: str, briefs: Briefs) -> None:
     for message in briefs.prompt(asked).messages:
         message.content.encode()
         assert "\x00" not in message.content
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told"), [(9, None), (10, "10 min"), (25, "25 min"), (190, "3 h 10 min")]
+)
+def test_a_model_is_told_how_long_the_customer_has_waited(
+    prompts: Prompts, minutes: int, told: str | None
+) -> None:
+    briefs = Briefs(prompts, lambda: NOON + timedelta(minutes=minutes))
+
+    asked = briefs.prompt(turn("hola", "¿precio?")).messages[-1].content
+
+    assert ("espera esta respuesta" in asked) == (told is not None)
+    assert told is None or f"desde hace {told}:" in asked

@@ -29,6 +29,10 @@ ROAD: dict[str, tuple[object, ...]] = {
     "road_supersede": (C, customer(420)),
     "road_limit": (C, customer(200), 60.0, row(200), "over the limit"),
     "road_admit": (C, customer(420), row(420)),
+    "road_owner_wrote": (
+        C, "owner-1", "whatsapp", "+130540", "940", "chat-40", "text", "yo sigo", NOW, 0, 3600.0,
+        "#bot", None,
+    ),
     "road_notice": (C, customer(40), "whatsapp", "chat-40", "Un momento"),
     "road_claim": (C, customer(220), H),
     "road_answer": (
@@ -64,9 +68,11 @@ ROAD: dict[str, tuple[object, ...]] = {
 
 # Called inside the others, or by a person only.
 OFF_THE_ROAD = {
-    "road_customer", "road_close_silent", "road_apply_change", "road_reopen", "road_unremembered",
-    "desk_record_session", "desk_overview", "road_note", "desk_note_all", "desk_alerts_overview",
-    "desk_prune", "desk_claim_number",
+    "road_customer", "road_close_silent", "road_apply_change", "road_reopen",
+    "road_unremembered", "road_at_once", "road_manner", "road_today", "desk_too_old",
+    "desk_record_session",
+    "desk_overview", "road_note", "desk_note_all", "desk_alerts_overview", "desk_prune",
+    "desk_claim_number",
 }  # fmt: skip
 
 

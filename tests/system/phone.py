@@ -15,7 +15,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,7 @@ from bot.whatsapp.events import MESSAGE
 from bot.whatsapp.library import Protos, read_protos
 from bot.whatsapp.session_parts import Connection
 from bot.wire import TakenOver
+from models.values import Quote
 from tests.fakes.connection import FakeMedia, SessionFile
 
 _REGISTERED, _CONNECTED, _CAUGHT_UP = 0, 3, 27
@@ -137,9 +138,11 @@ class PhoneConnection:
         *,
         still: Callable[[], bool],
         picture: bytes | None = None,
+        quote: Quote | None = None,
     ) -> str:
         """Secret, ratchet, wire: in the client's own order, with a place to die before each."""
         assert picture is None
+        del quote  # Nobody sees it here.
         wa_id = "3EB0" + hashlib.sha256(secret).hexdigest()[:18].upper()
         file = SessionFile(self._session)
         if not still():
@@ -153,6 +156,9 @@ class PhoneConnection:
         append(self._folder / "arrived.jsonl", line)
         self._obey("after the wire")
         return wa_id
+
+    async def mark_read(self, chat: str, wa_ids: Sequence[str]) -> None:
+        """Shown to nobody."""
 
     async def typing(self, chat: str, on: bool) -> None:
         """Shown to nobody."""

@@ -17,6 +17,7 @@ from bot.whatsapp.gate import Gate
 from bot.whatsapp.library import Library, Protos
 from bot.wire import NotSent, TakenOver, Unconfirmed
 from models.errors import GiveUp
+from models.values import Quote
 from tests.fakes.client_code import FakeCode, Life
 
 CHAT = "999888777666555@lid"
@@ -152,6 +153,32 @@ async def test_a_text_goes_out_as_a_plain_conversation_under_its_secret(stage: S
         "conversation",
         "messageContextInfo",
     ]
+
+
+async def test_a_reply_shows_what_it_answers(stage: Stage) -> None:
+    client = stage.client()
+    await client.start()
+
+    await client.send(CHAT, "98 USD", SECRET, quote=Quote("3AFF01", "¿precio?"))
+    await client.stop(quiet=0.01)
+
+    ((_, message),) = stage.code.sent
+    context = message.extendedTextMessage.contextInfo
+    assert message.extendedTextMessage.text == "98 USD"
+    assert (context.stanzaID, context.participant) == ("3AFF01", CHAT)
+    assert context.quotedMessage.conversation == "¿precio?"
+    assert message.messageContextInfo.messageSecret == SECRET
+
+
+async def test_messages_are_marked_as_read_in_one_call(stage: Stage) -> None:
+    client = stage.client()
+    await client.start()
+
+    await client.mark_read(CHAT, ["3A1", "3A2"])
+    await client.stop(quiet=0.01)
+
+    user = CHAT.partition("@")[0]
+    assert stage.code.read == [("3A1 3A2", user, user, b"read")]
 
 
 @pytest.mark.parametrize(

@@ -61,12 +61,26 @@ async def test_a_chat_that_goes_by_the_number_has_the_hidden_address_beside_it(
 
 @pytest.mark.parametrize("device", [PHONE_ITSELF, COMPUTER])
 async def test_the_chat_with_oneself_is_a_note(scene: Scene, device: int) -> None:
-    words = scene.message(contents.text("hoy"))
+    words = scene.message(contents.text("comprar harina"))
     await scene.deliver(scene.owner.says(None, words, wa_id=f"3A9{device}", device=device))
     event = await scene.event(f"3A9{device}")
 
     assert event.Info.MessageSource.Chat.User == scene.owner.lid
     assert await scene.read(f"3A9{device}") == Ignored("note_to_self")
+
+
+@pytest.mark.parametrize("device", [PHONE_ITSELF, COMPUTER])
+async def test_a_command_counts_in_the_chat_with_oneself_alone(scene: Scene, device: int) -> None:
+    words = scene.message(contents.text("Pausa"))
+    for number, chat in enumerate((None, scene.ana)):
+        wa_id = f"3AB{device}{number}"
+        await scene.deliver(scene.owner.says(chat, words, wa_id=wa_id, device=device))
+    own, other = await scene.read(f"3AB{device}0"), await scene.read(f"3AB{device}1")
+
+    assert isinstance(own, InboundMessage)
+    assert isinstance(other, InboundMessage)
+    assert (own.own_chat, own.text, own.chat) == (True, "Pausa", f"{scene.owner.lid}@lid")
+    assert (other.own_chat, other.sender, other.chat) == (False, Sender.OWNER, CHAT)
 
 
 OWN = contents.key("3A70", CHAT, own=True)
@@ -86,12 +100,14 @@ async def test_what_the_owner_changes_is_no_message(scene: Scene, name: str) -> 
 
 
 async def test_a_customer_who_plays_the_owner_stays_a_customer(scene: Scene) -> None:
-    forged = {"destinationJID": CHAT, "message": contents.text("hoy")}
-    await scene.write({"deviceSentMessage": forged}, "3AF1")
-    read = await scene.read("3AF1")
+    own = f"{scene.owner.lid}@lid"
+    for number, chat in enumerate((CHAT, own)):
+        forged = {"destinationJID": chat, "message": contents.text("pausa")}
+        await scene.write({"deviceSentMessage": forged}, f"3AF1{number}")
+        read = await scene.read(f"3AF1{number}")
 
-    assert isinstance(read, InboundMessage)
-    assert (read.sender, read.text) == (Sender.CUSTOMER, "hoy")
+        assert isinstance(read, InboundMessage)
+        assert (read.sender, read.text, read.own_chat) == (Sender.CUSTOMER, "pausa", False)
 
 
 async def test_what_the_client_sends_is_seen_on_every_other_device_of_the_owners(
