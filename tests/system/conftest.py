@@ -23,6 +23,7 @@ from tests.fakes.connection import SessionFile
 from tests.fakes.openai_server import FakeOpenAI
 from tests.system.phone import Phones
 from tests.system.process import QUICK, Home
+from tests.system.takeover import Shop, open_shop
 from tests.system.valve import Valve, valve
 from tests.system.warm import Child, Warm, warm
 
@@ -220,3 +221,19 @@ def _behind(
         "mongo": mongo._replace(netloc=path).geturl(),
         "mongo_database": mongo_database,
     }
+
+
+@pytest.fixture(scope="module")
+async def opened_shop(
+    module_database: str,
+    module_history: tuple[str, Callable[[], list[dict[str, Any]]]],
+    stores: dict[str, str],
+    slot: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Shop]:
+    """A company whose phone is paired with the real client, on the shared stores; no daemon."""
+    redis = f"unix://{urlsplit(stores['valkey']).path}?db={slot}"
+    urls = {"postgres": module_database, "mongo": stores["mongod"], "redis": redis}
+    urls["mongo_database"] = module_history[0]
+    async with open_shop(tmp_path_factory.mktemp("shop"), urls) as shop:
+        yield shop
