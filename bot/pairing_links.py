@@ -28,6 +28,7 @@ _PURPOSE = b"lyrox pairing link"
 _PAYLOAD = len(_MARK) + 16 + 6  # The company, and milliseconds since 1970.
 _SIGNATURE = hashlib.sha256().digest_size
 _KEY_BYTES = 32
+_LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 class Flaw(StrEnum):
@@ -124,10 +125,7 @@ class PairingLinks:
 
 def open_links(settings: Settings) -> PairingLinks:
     """The links of this installation. Raises StartupRefused where its key cannot be kept."""
-    state_dir = settings.daemon.state_dir
-    own = secret("pairing_key")
-    key = hashlib.sha256(own.encode()).digest() if own else _kept_key(state_dir)
-    return PairingLinks(state_dir, key)
+    return PairingLinks(settings.daemon.state_dir, _key(settings))
 
 
 def pairing_link(settings: Settings, company_id: UUID) -> Link | None:
@@ -136,6 +134,17 @@ def pairing_link(settings: Settings, company_id: UUID) -> Link | None:
         return None
     token, expires_at = open_links(settings).issue(company_id)
     return Link(f"{settings.web.public_url}/pair/{token}", expires_at)
+
+
+def bygone_token(settings: Settings) -> str:
+    """A token of nobody's that expired long ago: the page says so only where it is ours."""
+    links = PairingLinks(settings.daemon.state_dir, _key(settings), now=lambda: _LONG_AGO)
+    return links.issue(UUID(int=0))[0]
+
+
+def _key(settings: Settings) -> bytes:
+    own = secret("pairing_key")
+    return hashlib.sha256(own.encode()).digest() if own else _kept_key(settings.daemon.state_dir)
 
 
 def _kept_key(state_dir: Path) -> bytes:

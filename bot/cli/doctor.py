@@ -9,6 +9,7 @@ from pathlib import Path
 from bot.cli import checks
 from bot.cli.arguments import Arguments
 from bot.cli.exits import Exit
+from bot.cli.pairing_check import pairing_page
 from bot.config import Settings, find, load
 from models.errors import LyroxError
 
@@ -67,6 +68,7 @@ async def _findings(config: Path | None) -> AsyncIterator[Finding]:
     yield await _look("alerts", checks.alerts(settings))
     yield await _look("neonize", checks.neonize(settings.whatsapp))
     yield await _look("sessions", checks.session_files(settings.daemon.state_dir))
+    yield await _look("pairing", pairing_page(settings))
     yield await _look("disk", checks.disk(settings))
 
 

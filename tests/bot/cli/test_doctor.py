@@ -10,7 +10,7 @@ from tests.bot.cli.conftest import Loopback, Lyrox, write_config
 
 NAMES = {
     *("config", "prompts", "postgres", "role", "migrations", "clock", "redis", "mongo"),
-    *("llm", "alerts", "neonize", "sessions", "disk"),
+    *("llm", "alerts", "neonize", "sessions", "disk", "pairing"),
 }
 
 Findings = dict[str, dict[str, object]]
