@@ -71,11 +71,12 @@ async def test_a_text_too_long_for_a_caption_keeps_its_own_bubble(prompts: Promp
 
 @pytest.mark.parametrize("ref", ["P1", "P9", None])
 async def test_without_a_picture_the_text_goes_alone(ref: str | None, prompts: Prompts) -> None:
-    said = answer("No tengo foto.", actions=[picture_action(ref)])
+    text = ("No tengo foto. " * 90).strip()  # Too long for a caption.
+    said = answer(text, actions=[picture_action(ref)])
 
     reply = await persona(ScriptedModel(said), prompts).answer(turn("¿foto?"))
 
-    assert (reply.parts, reply.picture) == (("No tengo foto.",), None)
+    assert (reply.parts, reply.picture) == ((text,), None)
 
 
 @pytest.mark.parametrize(
