@@ -110,6 +110,8 @@ class Intake:
         former = kept.former or message.phone
         if kept.inbox_id is not None and former != kept.customer.phone:
             phone = kept.customer.phone
+            if kept.former is not None:
+                log.info("a customer has shown a number", extra={"chat": str(kept.customer.id)})
             count = await self._limit.follow(message.company_id, former, phone, count)
         return kept, count
 
