@@ -205,6 +205,24 @@ async def test_the_history_holds_the_words_as_they_are_now(
         assert lines == [(first.wa_id, left)]
 
 
+async def test_the_next_turn_sees_the_words_as_they_were_changed(open_scene: OpenScene) -> None:
+    echo = Echo(seconds=0.3)
+    async with open_scene(handlers=[echo]) as scene:
+        await scene.receive(message(scene.company, "hola"))
+        await scene.arrived(1)
+        echo.asked.clear()
+        second = message(scene.company, "uno")
+        await scene.receive(second)
+        await asked(scene, echo)
+        await scene.receive(edit(second, "dos"))
+        await scene.arrived(2)
+        await scene.receive(message(scene.company, "¿y?"))
+        await scene.arrived(3)
+
+        texts = [line.text for line in echo.asked[-1].history]
+        assert texts == ["hola", "oí: hola", "dos", "oí: dos"]
+
+
 async def test_who_calls_again_and_again_is_told_once(open_scene: OpenScene) -> None:
     def ring(company: UUID, number: int) -> InboundMessage:
         return message(company, "", kind=Kind.CALL, wa_id=f"call:{number}")
