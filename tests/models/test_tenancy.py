@@ -15,6 +15,7 @@ from tortoise.queryset import QuerySet
 from models.agent_logs import AgentLog
 from models.alert_settings import AlertSetting
 from models.companies import Company
+from models.customer_merges import CustomerMerge
 from models.customers import Customer
 from models.database import Database
 from models.deliveries import Delivery
@@ -34,7 +35,7 @@ from tests.models.conftest import Firm
 
 COMPANY_MODELS: list[type[CompanyModel]] = [
     Company, Product, Customer, Sale, AgentLog, Subscription, SessionLease, Turn, Inbound, Outbound,
-    Event, Incident, Delivery, AlertSetting,
+    Event, Incident, Delivery, AlertSetting, CustomerMerge,
 ]  # fmt: skip
 MODELS: list[type[Walled]] = [User, *COMPANY_MODELS]
 ENTRY_POINTS: dict[str, Callable[[type[Walled]], Any]] = {
