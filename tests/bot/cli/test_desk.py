@@ -72,6 +72,47 @@ def test_an_empty_word_removes_what_may_be_missing(desk: Desk, acme: str) -> Non
     assert (facts["industry"], facts["active"]) == (None, False)
 
 
+def test_a_company_has_a_manner_of_its_own_until_it_is_taken_back(desk: Desk, acme: str) -> None:
+    manner = ("--mark-read", "no", "--typing", "no", "--pace-seconds", "1.5", "--reply-parts", "2")
+    desk("company", "set", acme, *manner, "--pause-minutes", "30", "--resume-word", "listo")
+    names = (
+        "mark_read",
+        "show_typing",
+        "pace_seconds",
+        "reply_parts",
+        "pause_minutes",
+        "resume_word",
+    )
+    changed = [shown(desk, acme)[name] for name in names]
+    words = [f"--{name.replace('_', '-')}" for name in names]
+    words[1] = "--typing"
+    desk("company", "set", acme, *(part for word in words for part in (word, "")))
+
+    assert changed == [False, False, 1.5, 2, 30, "listo"]
+    assert [shown(desk, acme)[name] for name in names] == [None] * 6
+
+
+@pytest.mark.parametrize(
+    ("word", "value", "sentence"),
+    [
+        ("--pace-seconds", "31", "pace_seconds: must be a number of seconds from 0 to 30"),
+        ("--pace-seconds", "nan", "pace_seconds: must be a number of seconds from 0 to 30"),
+        ("--reply-parts", "4", "reply_parts: must be a whole number from 1 to 3"),
+        ("--reply-parts", "dos", "reply_parts: must be a whole number from 1 to 3"),
+        ("--pause-minutes", "0", "pause_minutes: must be a whole number from 1 to 43200"),
+        ("--resume-word", "x" * 41, "resume_word: is 41 characters long, at most 40 fit"),
+        ("--mark-read", "maybe", "mark_read: 'maybe' is neither true nor false"),
+    ],
+)
+def test_a_manner_has_bounds(
+    lyrox: Lyrox, config: Path, acme: str, word: str, value: str, sentence: str
+) -> None:
+    said = lyrox("company", "set", acme, word, value, "--config", config)
+
+    assert said.code != 0
+    assert sentence in said.err
+
+
 def test_a_product_can_be_added_changed_and_listed(desk: Desk, acme: str) -> None:
     link = ("--link", "https://pagos.acme.test/pan")
     assert "no payment link" in desk("product", "add", acme, "--name", "Té", "--price", "1")
