@@ -140,6 +140,7 @@ async def test_another_number_than_before_is_unlinked_unless_somebody_says_that_
     assert noted(settings, company) == f"+{FORMER}"
 
 
+@pytest.mark.slow
 @pytest.mark.whatsapp
 async def test_a_phone_that_nobody_decided_about_is_asked_about_again_and_may_be_unlinked_then(
     server: WhatsAppServer, settings: Settings, company: UUID, owner: Owner
