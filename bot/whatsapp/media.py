@@ -45,7 +45,7 @@ class Media:
         self._uploading: asyncio.Future[bytes] | None = None
 
     async def download(self, ref: MediaRef, *, most: int, seconds: float) -> bytes:
-        """The file behind *ref*: at most *most* bytes, within *seconds*.
+        """The file behind *ref*: at most *most* bytes, within *seconds* of its turn.
 
         Raises GiveUp with a sentence (too large, mislabelled, spoiled, gone), RetryLater for a
         host that did not deliver in time, NotSent without a session.
