@@ -86,4 +86,5 @@ async def test_what_is_no_note_harms_nobody(note: bytes) -> None:
     async with Background(drain_seconds=1) as background:
         Notes(Process(Presence(wire, background))).hear(wire.company_id, note)
 
-    assert wire.read == wire.typed == []
+    assert wire.read == []
+    assert wire.typed == []
