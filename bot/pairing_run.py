@@ -91,14 +91,12 @@ class PairingRun:
         self.failed = event.event == "failed"
         if view.step is Step.SCAN:
             self._scan = view
-        hidden = {
-            Step.SCAN: bool(self._letters),
-            Step.LETTERS: view.letters != self._letters,  # Somebody else asked for them.
-            Step.LINKED: event.changes_number,  # A person is asked first.
-        }
-        if view.step is Step.FAILED:
+        elsewhere = event.event.startswith("letters") and view.letters != self._letters
+        hidden = view.step is Step.SCAN and self._letters
+        asked_first = view.step is Step.LINKED and event.changes_number
+        if view.step is Step.FAILED and not elsewhere:
             view = replace(view, letters=self._letters)
-        if not hidden.get(view.step):
+        if not (elsewhere or hidden or asked_first):
             self._show(view)
 
     async def _decide(self, linked: PairEvent) -> str:

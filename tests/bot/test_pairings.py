@@ -132,6 +132,7 @@ async def test_letters_that_somebody_else_asked_for_are_not_shown_here() -> None
         stage.follower.scan()
         scan = await until(views, Step.SCAN)
         stage.follower.say("letters", code="ABCD-EFGH", phone="13055550100", expires_in=150.0)
+        stage.follower.say("letters_refused", phone="13055550100", reason="no_such_number")
         await asyncio.sleep(1)
 
         assert await pairing.look() == scan

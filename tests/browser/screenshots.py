@@ -5,6 +5,8 @@ what happens on it is said by a test's company instead of WhatsApp.
 """
 
 import asyncio
+import shutil
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -77,11 +79,17 @@ async def wrong_number(site: Site, browser: Browser, url: str) -> None:
     await browser.until(".wrong")
 
 
-async def letters(site: Site, browser: Browser, url: str) -> None:
-    """Eight letters."""
+async def asked(site: Site, browser: Browser, url: str) -> None:
+    """Letters have been asked for."""
     await number(site, browser, url)
     await browser.type("#phone", "+52 1 55 1234 5678")
     await browser.click("button")
+    await browser.step("preparing")
+
+
+async def letters(site: Site, browser: Browser, url: str) -> None:
+    """Eight letters."""
+    await asked(site, browser, url)
     site.stage.follower.say("letters", code="7KXM-Q4TR", phone=DIGITS, expires_in=154.0)
     await browser.step("letters")
 
@@ -117,10 +125,11 @@ def failure(reason: str) -> Act:
     """Why it did not work."""
 
     async def fail(site: Site, browser: Browser, url: str) -> None:
-        await scan(site, browser, url)
         if reason in {"too_many_letters", "no_such_number"}:
+            await asked(site, browser, url)
             site.stage.follower.say("letters_refused", phone=DIGITS, reason=reason)
         else:
+            await scan(site, browser, url)
             site.stage.follower.say("failed", reason=reason)
         await browser.step("failed")
 
@@ -160,6 +169,15 @@ QUIET = {"start", "start_again"}
 """With JavaScript these last only for a moment."""
 
 
+def smaller(picture: bytes) -> bytes:
+    """The same with few colours, where Debian's pngquant is installed."""
+    program = shutil.which("pngquant")
+    if program is None:
+        return picture
+    words = [program, "64", "--strip", "-"]
+    return subprocess.run(words, input=picture, stdout=subprocess.PIPE, check=True).stdout
+
+
 async def main(folder: Path) -> None:
     """Take all pictures."""
     for device, size, language, name in (
@@ -174,7 +192,8 @@ async def main(folder: Path) -> None:
                         continue
                     async with company(name, state) as site:
                         await act(site, browser, site.url)
-                        (folder / f"{scene}-{device}.png").write_bytes(await browser.picture())
+                        picture = await asyncio.to_thread(smaller, await browser.picture())
+                        (folder / f"{scene}-{device}.png").write_bytes(picture)
                         print(f"{scene}-{device}", flush=True)
 
 
