@@ -18,7 +18,7 @@ UNITS = Path(__file__).resolve().parents[2] / "systemd"
 SERVICE = UNITS / "lyrox-worker.service"
 SECRETS = (
     *("postgres_url", "redis_url", "mongo_url"),
-    *("openai_api_key", "webhook_secret", "smtp_password"),
+    *("openai_api_key", "webhook_secret", "smtp_password", "pairing_key"),
 )
 EXPOSURE = 15
 """Of 100; 12 was reached, a unit without hardening has 92."""
