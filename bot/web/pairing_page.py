@@ -64,7 +64,7 @@ class PairingPage:
     def __init__(self, parts: PageParts) -> None:
         self._parts = parts
         self._wrong = Budget(30, 2.0)
-        self._right = Budget(300, 0.2)
+        self._right = Budget(120, 0.25)
 
     def app(self) -> web.Application:
         """The application; whatever it does not know is a link that does not work."""

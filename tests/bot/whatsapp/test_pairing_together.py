@@ -68,12 +68,13 @@ async def think(_linked: PairEvent) -> str:
 
 
 @pytest.mark.whatsapp
-async def test_whoever_comes_later_sees_the_same_code_and_the_same_end(
+async def test_whoever_comes_later_sees_the_same_code_and_may_have_another_number_unlinked(
     server: WhatsAppServer, settings: Settings, company: UUID, owner: Owner
 ) -> None:
+    knew(settings, company, FORMER)
     async with (
-        following(server, settings, company) as first,
-        following(server, settings, company, think) as second,
+        following(server, settings, company, think) as first,
+        following(server, settings, company, refuse) as second,
     ):
         shown = await anext(first)
         await asyncio.sleep(0.2)
@@ -84,9 +85,15 @@ async def test_whoever_comes_later_sees_the_same_code_and_the_same_end(
         assert len(children(company)) == 1
 
         await server.scan(owner, shown.code)
-        ends = await asyncio.gather(until(first, "paired"), until(second, "paired"))
+        linked = await until(first, "linked")
+        ends = await asyncio.gather(until(first, "failed"), until(second, "failed"))
 
-    assert [end.phone for end in ends] == [f"+{NUMBER}"] * 2
+    assert (linked.phone, linked.former) == (f"+{NUMBER}", f"+{FORMER}")
+    assert linked.changes_number
+    assert [end.reason for end in ends] == ["another_number"] * 2
+    assert owner.devices == {}
+    assert session_file.device(files_of(settings, company).session) is None
+    assert noted(settings, company) == f"+{FORMER}"
 
 
 @pytest.mark.whatsapp
@@ -120,24 +127,6 @@ async def test_a_process_that_is_killed_is_told_as_a_fault_to_the_one_who_began(
 
     await events.aclose()
     assert (event.event, event.reason) == ("failed", "fault")
-
-
-@pytest.mark.whatsapp
-async def test_another_number_than_before_is_unlinked_unless_somebody_says_that_it_is_right(
-    server: WhatsAppServer, settings: Settings, company: UUID, owner: Owner
-) -> None:
-    knew(settings, company, FORMER)
-    async with following(server, settings, company, refuse) as events:
-        await server.scan(owner, (await until(events, "qr")).code)
-        linked = await until(events, "linked")
-        end = await until(events, "paired", "failed")
-
-    assert (linked.phone, linked.former) == (f"+{NUMBER}", f"+{FORMER}")
-    assert linked.changes_number
-    assert (end.event, end.reason) == ("failed", "another_number")
-    assert owner.devices == {}
-    assert session_file.device(files_of(settings, company).session) is None
-    assert noted(settings, company) == f"+{FORMER}"
 
 
 @pytest.mark.slow
