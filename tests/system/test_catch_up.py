@@ -16,7 +16,10 @@ from tests.whatsapp_server.people import Customer
 
 pytestmark = [pytest.mark.whatsapp, pytest.mark.timeout(300)]
 
-CUSTOMERS, MESSAGES = 50, 20
+SIZES = [
+    pytest.param(10, 10, id="a hundred messages of ten customers"),
+    pytest.param(50, 20, id="a thousand of fifty", marks=pytest.mark.slow),
+]
 MOST_GROWTH = 60 * 2**20
 """What the client and the stores keep for fifty new chats, and nothing for each message."""
 
@@ -38,8 +41,11 @@ async def shop(
         yield shop
 
 
-async def test_a_thousand_messages_of_fifty_customers_get_fifty_replies(shop: Shop) -> None:
-    people = [shop.customer() for _ in range(CUSTOMERS)]
+@pytest.mark.parametrize(("customers", "messages"), SIZES)
+async def test_each_customer_of_a_backlog_gets_one_reply(
+    shop: Shop, customers: int, messages: int
+) -> None:
+    people = [shop.customer() for _ in range(customers)]
     async with shop.daemon():
         await shop.connected()
         first = shop.customer()
@@ -51,30 +57,30 @@ async def test_a_thousand_messages_of_fifty_customers_get_fifty_replies(shop: Sh
     assert note is not None
     files.write_note(replace(note, paired_at=note.paired_at - timedelta(days=1)))
     written = time.time() - 3600
-    for number in range(MESSAGES):
+    for number in range(messages):
         for place, customer in enumerate(people):
             at = written + 60 * number + place
             await shop.write(customer, f"mensaje {number}", at=at)
 
     async with shop.daemon():
-        await asyncio.gather(*(answered(customer) for customer in people))
+        await asyncio.gather(*(answered(customer, messages) for customer in people))
         await asyncio.sleep(3.0)
         after = await memory(shop)
 
-    assert [customer.inbox.qsize() for customer in people] == [0] * CUSTOMERS
+    assert [customer.inbox.qsize() for customer in people] == [0] * customers
     counts = await shop.look.fetch(
         "SELECT count(*) AS messages, count(DISTINCT turn_id) AS turns FROM inbox"
         " WHERE content LIKE 'mensaje %' AND state = 'answered' GROUP BY customer_id"
     )
-    assert [(row["messages"], row["turns"]) for row in counts] == [(MESSAGES, 1)] * CUSTOMERS
+    assert [(row["messages"], row["turns"]) for row in counts] == [(messages, 1)] * customers
     assert after - before < MOST_GROWTH
 
 
-async def answered(customer: Customer) -> None:
+async def answered(customer: Customer, messages: int) -> None:
     """The customer has a reply, which quotes the newest message."""
     received = await asyncio.wait_for(customer.inbox.get(), 200)
     context = received.message.extendedTextMessage.contextInfo
-    assert context.quotedMessage.conversation == f"mensaje {MESSAGES - 1}"
+    assert context.quotedMessage.conversation == f"mensaje {messages - 1}"
 
 
 async def memory(shop: Shop) -> int:
