@@ -155,6 +155,7 @@ async def test_another_number_than_before_is_asked_about(keep: bool, reason: str
     stage = Stage()
     async with opened(stage) as (pairing, views):
         pairing.begin()
+        stage.follower.scan()
         stage.follower.say("linked", phone=NEW, former=FORMER)
         asked = await until(views, Step.CONFIRM)
         pairing.begin()  # Nothing that was pressed too late may change the question.
@@ -213,6 +214,8 @@ async def test_a_database_that_is_away_loses_no_pairing() -> None:
         stage.connect(NEW)
 
         assert (await until(views, Step.CONNECTED)).phone == NEW
+        await asyncio.sleep(1)
+    assert stage.ended == ["paired"]
 
 
 async def test_a_company_that_cannot_be_looked_up_is_no_silence() -> None:
