@@ -1,118 +1,26 @@
 """From a link to a connected phone: the real daemon, the real client, a real browser."""
 
 import asyncio
-import contextlib
-import json
 import re
 import signal
-import socket
 import time
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
-from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
 
-from bot.whatsapp.files import CompanyFiles
-from bot.whatsapp.pairing_line import join
 from bot.whatsapp.qr import qr_svg
-from tests.bot.whatsapp.conftest import open_server
 from tests.browser.chromium import Browser
-from tests.builders import make_company
 from tests.conftest import MakeDatabase
-from tests.system.process import LYROX, Daemon, Home, running, spawned
+from tests.system.process import running
+from tests.system.town import Town, open_town
 from tests.whatsapp_server.people import Owner
-from tests.whatsapp_server.server import WhatsAppServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.whatsapp, pytest.mark.timeout(180)]
 
 FASTEST, ACTIONS = 60.0, 3
 """What a link to a connected phone may take: seconds, and actions of the owner's."""
-
-
-@dataclass
-class Town:
-    """A daemon with a pairing page, and owners with phones; each test has a company of its own."""
-
-    home: Home
-    server: WhatsAppServer
-    url: str
-    daemon: Daemon
-    companies: int = 0
-
-    async def company(self) -> tuple[UUID, str, Owner]:
-        """A company without a phone, its slug, and somebody's phone."""
-        self.companies += 1
-        slug = f"tienda-{self.companies}"
-        company = await make_company(self.url, slug=slug)
-        return company, slug, self.phone()
-
-    def phone(self) -> Owner:
-        """One more phone."""
-        number = 5215512340000 + len(self.server.owners)
-        return self.server.owner(str(number), str(111222333440000 + len(self.server.owners)))
-
-    async def link(self, slug: str) -> str:
-        """What `lyrox pair --link` prints."""
-        said = await self.home.lyrox("pair", slug, "--link")
-        assert said.code == 0, said.err
-        return said.out.strip()
-
-    @contextlib.asynccontextmanager
-    async def joined(self, slug: str, *words: str) -> AsyncIterator["Joined"]:
-        """`lyrox pair --json` beside the page."""
-        command = ("pair", slug, "--json", *words, "--config", self.home.config)
-        async with spawned(LYROX, *command, env=self.server.environment) as process:
-            yield Joined(process)
-
-    async def scan(self, browser: Browser, company: UUID, phone: Owner) -> None:
-        """The phone's camera sees what the page shows: the code that everybody sees who joins."""
-        line = await join(CompanyFiles(self.home.state_dir, company).pairing)
-        assert line
-        async with aclosing(line.words()) as events:
-            code = (await anext(events))["code"]
-        await line.close()
-        await browser.until_drawn(qr_path(code))
-        await self.server.scan(phone, code)
-
-    async def state(self, slug: str) -> str:
-        """How the company's WhatsApp is, by the daemon's own word."""
-        _, said = await self.home.get("/status")
-        companies = json.loads(said)["companies"]
-        return str(next(one["reason"] for one in companies if one["slug"] == slug))
-
-
-class Joined:
-    """A program that follows a pairing."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-
-    async def until(self, event: str) -> dict[str, Any]:
-        """The next event of that name."""
-        assert self._process.stdout
-        async with asyncio.timeout(30):
-            while line := await self._process.stdout.readline():
-                words: dict[str, Any] = json.loads(line)
-                if words["event"] == event:
-                    return words
-        raise AssertionError(f"it ended before {event}")
-
-
-def qr_path(code: str) -> str:
-    """The squares of a code as the page draws them."""
-    (path,) = re.findall(r'stroke="#000" d="([^"]+)"', qr_svg(code))
-    return str(path)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -124,25 +32,28 @@ async def town(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Town]:
     """The daemon of all tests here."""
-    folder, place = tmp_path_factory.mktemp("town"), f"127.0.0.1:{free_port()}"
-    async with make_database(template) as url, open_server(folder) as server:
-        home = Home(
-            folder / "home",
-            stores={
-                "postgres": url,
-                "redis": f"unix://{urlsplit(stores['valkey']).path}?db={slot}",
-                "mongo": stores["mongod"],
-                "mongo_database": f"browser_{slot}",
-            },
-            web={
-                "listen": "127.0.0.1:0",
-                "public_listen": place,
-                "public_url": f"http://{place}",
-            },
-        )
-        async with running(home, env=server.environment) as daemon:
-            await daemon.ready()
-            yield Town(home, server, url, daemon)
+    async with make_database(template) as url:
+        urls = {
+            "postgres": url,
+            "redis": f"unix://{urlsplit(stores['valkey']).path}?db={slot}",
+            "mongo": stores["mongod"],
+            "mongo_database": f"browser_{slot}",
+        }
+        async with open_town(tmp_path_factory.mktemp("town"), urls) as town:
+            yield town
+
+
+async def scan(town: Town, browser: Browser, company: UUID, phone: Owner) -> None:
+    """The phone's camera sees what the page shows."""
+    code = await town.code(company)
+    await browser.until_drawn(qr_path(code))
+    await town.server.scan(phone, code)
+
+
+def qr_path(code: str) -> str:
+    """The squares of a code as the page draws them."""
+    (path,) = re.findall(r'stroke="#000" d="([^"]+)"', qr_svg(code))
+    return str(path)
 
 
 async def test_from_a_link_to_a_connected_phone_in_a_minute_and_three_actions(
@@ -154,7 +65,7 @@ async def test_from_a_link_to_a_connected_phone_in_a_minute_and_three_actions(
 
     await browser.open(link)  # The first action.
     await browser.step("scan", seconds=30)
-    await town.scan(browser, company, phone)  # The second and last one.
+    await scan(town, browser, company, phone)  # The second and last one.
     text = await browser.step("connected", seconds=40)
 
     took = time.monotonic() - began
@@ -194,7 +105,7 @@ async def test_an_account_with_a_passkey_is_told_what_it_can_do_and_so_is_who_jo
     async with town.joined(slug) as terminal:
         code = (await terminal.until("qr"))["code"]
         await browser.until_drawn(qr_path(code))
-        await town.scan(browser, company, phone)
+        await scan(town, browser, company, phone)
 
         text = await browser.step("failed-passkey_asked", seconds=30)
         assert (await terminal.until("failed"))["reason"] == "passkey_asked"
@@ -209,13 +120,13 @@ async def test_a_number_of_another_company_is_refused_and_unlinked(
     company, first, phone = await town.company()
     await browser.open(await town.link(first))
     await browser.step("scan", seconds=30)
-    await town.scan(browser, company, phone)
+    await scan(town, browser, company, phone)
     await browser.step("connected", seconds=40)
     company, second, _ = await town.company()
     link = await town.link(second)
     await browser.open(link)
     await browser.step("scan", seconds=30)
-    await town.scan(browser, company, phone)
+    await scan(town, browser, company, phone)
 
     text = await browser.step("failed-number_in_use", seconds=30)
 
@@ -232,7 +143,7 @@ async def test_another_number_is_connected_once_the_owner_says_that_it_is_right(
     company, slug, former = await town.company()
     await browser.open(await town.link(slug))
     await browser.step("scan", seconds=30)
-    await town.scan(browser, company, former)
+    await scan(town, browser, company, former)
     await browser.step("connected", seconds=40)
     await town.server.unlink(former)
     async with asyncio.timeout(20):
@@ -241,7 +152,7 @@ async def test_another_number_is_connected_once_the_owner_says_that_it_is_right(
     new = town.phone()
     await browser.open(await town.link(slug))
     await browser.step("scan", seconds=30)
-    await town.scan(browser, company, new)
+    await scan(town, browser, company, new)
 
     asked = await browser.step("confirm", seconds=30)
     assert f"You linked +{new.number}; before it was +{former.number}" in asked
@@ -265,7 +176,7 @@ async def test_a_daemon_that_is_killed_and_started_again_costs_no_more_than_a_ne
     async with running(town.home, env=town.server.environment) as town.daemon:
         await browser.step("preparing", seconds=40)
         await browser.step("scan", seconds=30)
-        await town.scan(browser, company, phone)
+        await scan(town, browser, company, phone)
         second = await browser.run("return document.querySelector('figure path')?.outerHTML")
         text = await browser.step("connected", seconds=40)
 
