@@ -61,6 +61,7 @@ class Sessions:
         self._books = SessionBooks()
         self._journals: set[Journal] = set()
         self._hosted: dict[UUID, asyncio.Task[None]] = {}
+        self._leaving: set[UUID] = set()
         self._restarts: Counter[Reason] = Counter()
         self._starts: dict[UUID, Starts] = {}
         self._suspects = Suspects(self._patience)
@@ -107,6 +108,7 @@ class Sessions:
         wanted = {company.id: company for company in await self._leases.wanted()}
         for company_id in self._hosted.keys() - wanted.keys():
             _end(self._hosted[company_id])
+            self._leaving.add(company_id)
             self._recorder.say(company_id, State(Reason.STOPPED))
         for company_id in wanted.keys() - self._hosted.keys():
             if wanted[company_id].elsewhere:
@@ -122,7 +124,14 @@ class Sessions:
     def _begin(self, connector: Connector, company: WantedCompany) -> None:
         task = asyncio.ensure_future(self._host(connector, company))
         self._hosted[company.id] = task
-        task.add_done_callback(lambda _: self._hosted.pop(company.id, None))
+        task.add_done_callback(lambda _: self._ended(company.id))
+
+    def _ended(self, company_id: UUID) -> None:
+        """What its session said while it was being stopped is not how it stands."""
+        self._hosted.pop(company_id, None)
+        if company_id in self._leaving:
+            self._leaving.discard(company_id)
+            self._recorder.say(company_id, State(Reason.STOPPED))
 
     async def _host(self, connector: Connector, company: WantedCompany) -> None:
         try:

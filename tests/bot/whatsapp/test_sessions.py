@@ -329,6 +329,21 @@ async def test_a_company_no_longer_wanted_is_stopped(machine: Machine) -> None:
         await desk.reaches(company, Reason.STOPPED)
 
 
+async def test_what_a_session_says_while_it_is_stopped_is_not_how_it_stands(
+    machine: Machine,
+) -> None:
+    company = machine.add()
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.ONLINE)
+        desk.detach_seconds = 0.4
+        desk.companies.clear()
+        await desk.reaches(company, Reason.STOPPED)
+        machine.connection(company).observer.on_event(12, b"")
+        await desk.reaches(company, Reason.RECONNECTING)
+        await desk.reaches(company, Reason.STOPPED)
+
+
 async def test_a_clean_stop_is_not_cut_short_by_the_next_look(machine: Machine) -> None:
     company = machine.add()
 
