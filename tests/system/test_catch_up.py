@@ -14,11 +14,11 @@ from bot.whatsapp.files import CompanyFiles
 from tests.system.takeover import Shop, open_shop
 from tests.whatsapp_server.people import Customer
 
-pytestmark = [pytest.mark.whatsapp, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.whatsapp, pytest.mark.slow, pytest.mark.timeout(300)]
 
 SIZES = [
     pytest.param(10, 10, id="a hundred messages of ten customers"),
-    pytest.param(50, 20, id="a thousand of fifty", marks=pytest.mark.slow),
+    pytest.param(50, 20, id="a thousand of fifty"),
 ]
 MOST_GROWTH = 60 * 2**20
 """What the client and the stores keep for fifty new chats, and nothing for each message."""

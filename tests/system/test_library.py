@@ -23,6 +23,7 @@ def without_its_binary(folder: Path) -> None:
     (folder / "neonize" / "__init__.py").touch()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [

@@ -11,11 +11,11 @@ from tests.system.process import Home
 from tests.system.takeover import Shop, arrivals, is_silent
 from tests.whatsapp_server.people import Customer
 
-pytestmark = [pytest.mark.whatsapp, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.whatsapp, pytest.mark.slow, pytest.mark.timeout(900)]
 
 TRIES = [
-    pytest.param(2, id="2 tries", marks=pytest.mark.slow),
-    pytest.param(20, id="20 tries", marks=pytest.mark.slow),
+    pytest.param(2, id="2 tries"),
+    pytest.param(20, id="20 tries"),
 ]
 
 

@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 
 from tests.system.town import open_town
 
-pytestmark = pytest.mark.whatsapp
+pytestmark = [pytest.mark.whatsapp, pytest.mark.slow]
 
 
 async def steps(client: ClientSession, link: str) -> AsyncGenerator[dict[str, Any], None]:

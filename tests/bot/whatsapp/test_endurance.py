@@ -16,7 +16,7 @@ from bot.config import Daemon, Settings
 from bot.whatsapp.pairing import pair
 from tests.whatsapp_server.hosted import Hosted, executing
 
-pytestmark = pytest.mark.whatsapp
+pytestmark = [pytest.mark.whatsapp, pytest.mark.slow]
 
 _PROGRAM = str(Path(__file__).with_name("cycling.py"))
 # What the client never gives back of a start: measured are up to 0.5 MB and 4 descriptors.
@@ -65,7 +65,6 @@ async def test_some_cycles_and_storms_leave_the_process_alive(tmp_path: Path) ->
         await endure(program, "storms", rounds=2, starts=6)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_500_cycles_leave_the_process_alive_and_its_threads_files_and_memory_bounded(
     tmp_path: Path,
@@ -74,14 +73,12 @@ async def test_500_cycles_leave_the_process_alive_and_its_threads_files_and_memo
         await endure(program, "cycles", rounds=50, starts=500)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_20_storms_of_parallel_starts_leave_the_process_alive(tmp_path: Path) -> None:
     async with cycling(tmp_path, 31) as program:
         await endure(program, "storms", rounds=20, starts=600)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_20_abandoned_pairings_leave_no_thread_process_or_descriptor(
     tmp_path: Path,
