@@ -35,6 +35,13 @@ def pytest_configure() -> None:
     asyncio.set_event_loop(None)
 
 
+@pytest.hookimpl(specname="pytest_collection_modifyitems")
+def pytest_long_ones_first(items: list[pytest.Item]) -> None:
+    """Begin with the files that wait most: no worker is left alone with one at the end."""
+    system, road = REPOSITORY / "tests" / "system", REPOSITORY / "tests" / "road"
+    items.sort(key=lambda item: item.path.parent not in (system, road))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Spell out lone surrogates in what a test logged: they cannot travel between processes."""
