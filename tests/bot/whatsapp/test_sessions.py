@@ -648,6 +648,7 @@ async def test_a_damaged_session_file_is_set_aside_and_asks_for_a_pairing(
         async with machine.running() as desk:
             await desk.reaches(healthy, Reason.ONLINE)
             await desk.reaches(broken, Reason.DAMAGED)
+            await desk.until(lambda: bool(desk.messages))
             sentence = machine.sentence(broken)
         machine.desk.states.clear()
 
