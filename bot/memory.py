@@ -12,7 +12,7 @@ from bot.background import Background
 from bot.context_cache import ContextCache
 from bot.lanes import Chat
 from models.conversations import Conversations
-from models.errors import RetryLater
+from models.errors import GiveUp, RetryLater
 from models.ledger import Desk, Forgotten, Written
 from models.values import CustomerRef, Line, Sender
 
@@ -167,7 +167,7 @@ class Memory:
         late = any(note.late for note in notes)
         try:
             await self._conversations.append(chat[0], notes[-1].customer, lines, late=late)
-        except RetryLater as error:
+        except (RetryLater, GiveUp) as error:
             log.warning("conversation not written yet", extra={"why": str(error)})
             return False
         return True

@@ -3,11 +3,14 @@
 import asyncio
 from datetime import UTC, datetime
 from functools import partial
+from typing import cast
 from uuid import uuid4
 
 from bot.background import Background
 from bot.context_cache import ContextCache
 from bot.memory import RIPE_SECONDS, Memory
+from models.conversations import Collection, Conversations
+from models.errors import GiveUp
 from models.values import CustomerRef, Line, Sender
 from tests.builders import message
 from tests.road.conftest import Echo, OpenScene
@@ -84,6 +87,30 @@ async def test_what_nobody_replies_to_is_written_all_the_same(open_scene: OpenSc
         running.cancel()
 
     assert not early
+
+
+async def test_a_line_that_can_never_be_written_ends_neither_the_loop_nor_a_stop(
+    open_scene: OpenScene,
+) -> None:
+    class Refusing(Conversations):
+        async def append(self, *_: object, **__: object) -> None:
+            raise GiveUp("MongoDB can never keep this")
+
+    async with (
+        open_scene(handlers=[Echo()], attach=False) as scene,
+        Background(drain_seconds=2) as notes,
+    ):
+        refusing = Refusing(cast("Collection", None))
+        cache, desk = ContextCache(scene.stores.redis), scene.road.desk
+        memory = Memory(refusing, cache, desk, notes, reply_seconds=0.1)
+        running = asyncio.ensure_future(memory.run())
+        memory.remember("inbox", 1, scene.company, CustomerRef(uuid4(), "+584140000001"), LINE)
+        done, _ = await asyncio.wait([running], timeout=RIPE_SECONDS + 1)
+        memory.remember("inbox", 1, scene.company, CustomerRef(uuid4(), "+584140000001"), LINE)
+        await memory.flush()
+        running.cancel()
+
+    assert not done
 
 
 async def test_a_stop_writes_what_nobody_replied_to(open_scene: OpenScene) -> None:
