@@ -40,7 +40,8 @@ async def _connected(path: str, tuning: str) -> Any:
     client.event(ConnectedEv)(on_connected)
     client.event(MessageEv)(on_message)
     await client.connect()
-    await asyncio.wait_for(connected.wait(), _CONNECT_SECONDS)
+    async with asyncio.timeout(_CONNECT_SECONDS):
+        await connected.wait()
     return client
 
 

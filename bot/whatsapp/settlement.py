@@ -53,7 +53,8 @@ class _Helper:
         if self.process.stdin is not None:
             self.process.stdin.close()
         try:
-            await asyncio.wait_for(self.process.wait(), _END_LIMIT)
+            async with asyncio.timeout(_END_LIMIT):
+                await self.process.wait()
         except TimeoutError:
             self.kill()
             await self.process.wait()
