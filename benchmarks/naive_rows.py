@@ -10,7 +10,7 @@ from models.agent_logs import AgentLog
 from models.companies import Company
 from models.customers import Customer
 from models.inbox import Inbound
-from models.ledger import ai_document
+from models.ledger_rows import ai_document
 from models.outbox import Outbound
 from models.products import Product
 from models.tenancy import company_scope

@@ -20,7 +20,8 @@ from bot.metrics import Metrics
 from bot.presence import Presence
 from bot.wire import NotSent, Outgoing, OwnerHand, TakenOver, Unconfirmed, Unsettled, Wire
 from models.errors import GiveUp, RetryLater
-from models.ledger import Ledger, Part
+from models.ledger import Ledger
+from models.ledger_rows import Part
 from models.manner import Manner
 from models.values import Channel, Line, Sender
 

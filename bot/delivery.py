@@ -7,7 +7,7 @@ from bot.background import Background
 from bot.courier import Courier
 from bot.presence import Presence
 from bot.wire import Wire
-from models.ledger import Part
+from models.ledger_rows import Part
 from models.values import Channel
 
 

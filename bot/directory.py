@@ -14,8 +14,9 @@ from bot.whatsapp.files import Pairing
 from bot.whatsapp.sessions import WantedCompany
 from bot.whatsapp.states import MEANINGS, Phase, State, WayOut
 from bot.wire import Wire
+from models.desk import Desk
 from models.errors import RetryLater
-from models.ledger import Desk, Ledger
+from models.ledger import Ledger
 
 log = logging.getLogger(__name__)
 

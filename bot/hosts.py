@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+from models.desk import Desk
 from models.errors import RetryLater
-from models.ledger import Desk
 
 log = logging.getLogger(__name__)
 

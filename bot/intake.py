@@ -15,7 +15,8 @@ from bot.metrics import Metrics
 from bot.owner import OwnerWords
 from bot.rate_limit import Count, Counted, RateLimit
 from handlers import Prompts, language_of
-from models.ledger import Accepted, Ledger
+from models.ledger import Ledger
+from models.ledger_rows import Accepted
 from models.text import clean
 from models.values import Channel, InboundMessage, Kind, Line, Sender
 

@@ -12,8 +12,8 @@ from bot.background import Background
 from bot.context_cache import ContextCache
 from bot.lanes import Chat
 from models.conversations import Conversations
+from models.desk import Desk, Forgotten, Written
 from models.errors import GiveUp, RetryLater
-from models.ledger import Desk, Forgotten, Written
 from models.values import CustomerRef, Line, Sender
 
 log = logging.getLogger(__name__)

@@ -29,8 +29,9 @@ from bot.turns import Turns
 from bot.wire import Wire
 from handlers import Handler, Prompts
 from models.customer_merges import MergeDesk
+from models.desk import Desk
 from models.errors import RetryLater
-from models.ledger import Desk, Ledger
+from models.ledger import Ledger
 from models.manner import Manner
 from models.owner import OwnerDesk
 from models.values import Channel

@@ -14,8 +14,8 @@ from bot.redis_store import RedisStore
 from bot.whatsapp.states import Phase, Reason, State
 from models.alerts import AlertDesk
 from models.conversations import Conversations
+from models.desk import Desk
 from models.errors import LyroxError
-from models.ledger import Desk
 
 STORES = ("postgres", "redis", "mongo")
 NOBODY = UUID(int=0)

@@ -10,8 +10,8 @@ from bot.hosts import Host
 from bot.lanes import Lanes, Slots
 from bot.memory import Memory
 from bot.merges import Merges
+from models.desk import Desk
 from models.errors import RetryLater
-from models.ledger import Desk
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from bot.wire import Outgoing, OwnerHand, Settlement, Unsettled
 from handlers import build, load_prompts
 from models.companies import Company, find_company
 from models.errors import RetryLater
-from models.ledger import Fate
+from models.ledger_rows import Fate
 from models.values import Channel, InboundMessage, Sender
 
 LOOK_SECONDS = 0.5

@@ -14,7 +14,8 @@ from bot.metrics import Metrics
 from bot.recall import HISTORY_LINES, Recall
 from handlers import Handler, Phrases, Prompts, language
 from models.errors import GiveUp, RetryLater
-from models.ledger import Ledger, Part
+from models.ledger import Ledger
+from models.ledger_rows import Part
 from models.manner import Manner
 from models.values import Channel, Line, Quote, Reply, Silence, Turn
 

@@ -11,8 +11,9 @@ from bot.whatsapp.pairing import PairEvent
 from bot.whatsapp.pairing_ends import ANOTHER_NUMBER
 from bot.whatsapp.states import Reason
 from models.companies import Company
+from models.desk import Desk
 from models.errors import RetryLater, Unavailable
-from models.ledger import Desk, Ledger
+from models.ledger import Ledger
 
 QUESTION = (
     "{slug} had the number {former}; this phone is {phone}. Its customers will be answered from"

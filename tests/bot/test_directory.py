@@ -15,7 +15,8 @@ from bot.redis_store import RedisStore
 from bot.session_keys import WhatsAppState, WhatsAppStates
 from bot.whatsapp.states import Reason, State
 from models.database import connect
-from models.ledger import Desk, Ledger
+from models.desk import Desk
+from models.ledger import Ledger
 from tests.builders import admin, make_company
 
 ONLINE = State(Reason.ONLINE)

@@ -18,8 +18,9 @@ from bot.web_settings import Web
 from bot.whatsapp.files import CompanyFiles, Pairing
 from bot.whatsapp.states import Reason, State
 from models.database import Database, connect
+from models.desk import Desk
 from models.errors import Unavailable
-from models.ledger import Desk, Ledger
+from models.ledger import Ledger
 from tests.builders import make_company
 
 NUMBER = "+5215512345678"

@@ -12,7 +12,7 @@ from bot.whatsapp.files import Pairing
 from bot.whatsapp.states import Reason, State
 from models.alerts import AlertDesk
 from models.database import Database, connect
-from models.ledger import Desk
+from models.desk import Desk
 from tests.builders import admin, make_company
 
 AT = datetime(2026, 11, 12, 9, tzinfo=UTC)

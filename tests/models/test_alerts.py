@@ -13,7 +13,9 @@ import pytest
 from models.alerts import AlertDesk, Outlet
 from models.customers import pause_customer
 from models.database import Database, connect
-from models.ledger import Claim, Desk, Ledger
+from models.desk import Desk
+from models.ledger import Ledger
+from models.ledger_rows import Claim
 from models.products import set_product
 from models.values import Channel, Sender, Stage
 from tests.builders import admin, make_company, message, reply

@@ -9,7 +9,9 @@ import asyncpg
 import pytest
 
 from models.database import Database, connect
-from models.ledger import Claim, Desk, Ledger, Part, Wanted
+from models.desk import Desk, Wanted
+from models.ledger import Ledger
+from models.ledger_rows import Claim, Part
 from models.values import AiMetadata, Channel, InboundMessage, Sender, Stage, Turn
 from tests.builders import admin, make_company, message, reply
 

@@ -14,7 +14,9 @@ import pytest
 from models.customer_merges import MergeDesk
 from models.customers import find_customer, pause_customer
 from models.database import Database, connect
-from models.ledger import Accepted, Desk, Ledger
+from models.desk import Desk
+from models.ledger import Ledger
+from models.ledger_rows import Accepted
 from models.values import Channel, InboundMessage, Kind, Sender, Turn
 from tests.builders import admin, make_company, message, reply
 

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from models.database import connect
-from models.ledger import Desk
+from models.desk import Desk
 from tests.builders import admin, make_company
 
 PHONE = "+5215512345678"

@@ -23,7 +23,8 @@ from bot.redis_store import RedisStore, open_redis
 from models.conversations import Conversations, open_conversations
 from models.customer_merges import MergeDesk
 from models.database import Database, connect
-from models.ledger import Desk, Ledger
+from models.desk import Desk
+from models.ledger import Ledger
 from models.values import Channel, InboundMessage, Line, Sender, Turn
 from tests.builders import admin, make_company, message, reply
 from tests.contracts.conversation_parts import Breaking, Killed
