@@ -38,8 +38,8 @@ def pytest_configure() -> None:
 @pytest.hookimpl(specname="pytest_collection_modifyitems")
 def pytest_long_ones_first(items: list[pytest.Item]) -> None:
     """Begin with the files that wait most: no worker is left alone with one at the end."""
-    system, road = REPOSITORY / "tests" / "system", REPOSITORY / "tests" / "road"
-    items.sort(key=lambda item: item.path.parent not in (system, road))
+    long = [REPOSITORY / "tests" / name for name in ("system", "faults", "road")]
+    items.sort(key=lambda item: item.path.parent not in long)
 
 
 @pytest.hookimpl(wrapper=True)
