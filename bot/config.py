@@ -103,6 +103,7 @@ class Limits(_Section):
     messages_per_minute: Annotated[int, Field(ge=0, le=1000)] = 10
     turns_per_company: Annotated[int, Field(ge=1, le=1000)] = 4
     turns_per_host: Annotated[int, Field(ge=1, le=1000)] = 64
+    sessions_per_host: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
 class Target(_Section):

@@ -95,6 +95,7 @@ _KINDS = {
     Reason.RECONNECTING: Kind.OFFLINE,
     Reason.UNREACHABLE: Kind.OFFLINE,
     Reason.FILE_HELD: Kind.OFFLINE,
+    Reason.NO_ROOM: Kind.OFFLINE,
 }
 _SILENT = {Reason.NEVER_PAIRED, Reason.PAIRING, Reason.STOPPED}
 """Somebody knows already: nobody has paired yet, somebody pairs, somebody stopped it."""

@@ -10,6 +10,7 @@ from bot.cli.daemon import Shard, ask_daemons
 from bot.cli.exits import Exit
 from bot.cli.output import count, duration, table
 from bot.config import find, load
+from bot.whatsapp.reasons import Reason
 
 
 def status(arguments: Arguments) -> int:
@@ -72,6 +73,7 @@ def _pretty(said: Mapping[str, Any]) -> Iterator[str]:
     if companies := said.get("companies"):
         yield ""
         yield _table(companies, several=len(shards) > 1)
+        yield from _no_room(companies, shards)
     if backlog := said.get("backlog"):
         yield ""
         yield _backlog(backlog)
@@ -114,6 +116,16 @@ def _table(companies: Iterable[Mapping[str, Any]], *, several: bool) -> str:
         return table(("COMPANY", "WHATSAPP", "PAUSED", "WHY"), map(_company, companies))
     rows = ((*(row := _company(one))[:3], one.get("shard"), row[3]) for one in companies)
     return table(("COMPANY", "WHATSAPP", "PAUSED", "SHARD", "WHY"), rows)
+
+
+def _no_room(
+    companies: Iterable[Mapping[str, Any]], shards: Iterable[Mapping[str, Any]]
+) -> Iterator[str]:
+    """How many no process has room for, and what to do."""
+    if waiting := sum(one.get("reason") == Reason.NO_ROOM for one in companies):
+        who = "1 company waits" if waiting == 1 else f"{waiting} companies wait"
+        number = 1 + max((one["shard"] for one in shards), default=0)
+        yield f"{who} for room: start another shard, `lyrox run --shard {number}`"
 
 
 def _company(each: Mapping[str, Any]) -> tuple[object, ...]:

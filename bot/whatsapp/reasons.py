@@ -37,6 +37,7 @@ class Reason(StrEnum):
     FILE_HELD = "session_file_held"
     FAULT = "fault"
     LIBRARY_MISSING = "library_missing"
+    NO_ROOM = "no_room"
     STOPPED = "stopped"
 
 
@@ -234,6 +235,14 @@ MEANINGS = MappingProxyType(
             "The WhatsApp library is missing or does not work{detail}.",
             "Reinstala las dependencias con `make .venv` y reinicia.",
             "Install the dependencies again with `make .venv` and restart.",
+        ),
+        Reason.NO_ROOM: Meaning(
+            _OFF,
+            WayOut.OPERATOR_ACTS,
+            "Este proceso ya tiene todas las sesiones que puede; la empresa espera un lugar.",
+            "This process holds as many sessions as it may; the company waits for room.",
+            "Inicia otro proceso con `lyrox run --shard 1` (2, 3...); o espera a que uno termine.",
+            "Start another one, `lyrox run --shard 1` (2, 3...); it also begins when one ends.",
         ),
         Reason.STOPPED: Meaning(
             _OFF,

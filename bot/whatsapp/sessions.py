@@ -122,6 +122,10 @@ class Sessions:
         self._recorder.forget(company_id)
 
     def _begin(self, connector: Connector, company: WantedCompany) -> None:
+        """Unless this process is full: then another one may take it, or it waits for room."""
+        if len(self._hosted) >= self._settings.limits.sessions_per_host:
+            self._recorder.say(company.id, State(Reason.NO_ROOM))
+            return
         task = asyncio.ensure_future(self._host(connector, company))
         self._hosted[company.id] = task
         task.add_done_callback(lambda _: self._ended(company.id))

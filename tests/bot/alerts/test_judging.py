@@ -43,6 +43,7 @@ def ended(moves: list[Move]) -> list[tuple[Kind, bool]]:
         (Reason.RECONNECTING, Kind.OFFLINE, 600),
         (Reason.UNREACHABLE, Kind.OFFLINE, 600),
         (Reason.FILE_HELD, Kind.OFFLINE, 600),
+        (Reason.NO_ROOM, Kind.OFFLINE, 600),
         (Reason.PHONE_ASLEEP, Kind.PHONE_ASLEEP, 0),
     ],
 )

@@ -131,6 +131,20 @@ def test_what_is_amiss_and_what_could_not_be_delivered_is_shown(
     assert f"acme     webhook  alert.begun  {at}  290    answered 500" in said.out
 
 
+def test_companies_that_no_process_has_room_for_are_counted_with_what_to_do(
+    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+) -> None:
+    full = [company(f"c{n}", None, "disconnected") | {"reason": "no_room"} for n in range(2)]
+    others = [company("held", 1, "disconnected") | {"reason": "no_room"}, *full]
+    held = [company("held", 1, "connected") | {"reason": "online"}]
+    daemon(tmp_path, loopback, words(0, companies=others))
+    daemon(tmp_path, loopback, words(1, companies=held), shard=1)
+
+    said = lyrox("status", "--config", config)
+
+    assert "2 companies wait for room: start another shard, `lyrox run --shard 2`" in said.out
+
+
 def test_a_daemon_that_is_not_ready_says_why(
     lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
 ) -> None:

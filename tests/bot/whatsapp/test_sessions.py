@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from bot.config import Daemon, Settings
+from bot.config import Daemon, Limits, Settings
 from bot.whatsapp.files import CompanyFiles, Pairing
 from bot.whatsapp.journal import Journal
 from bot.whatsapp.library import Protos
@@ -105,6 +105,10 @@ class Desk:
         """Wait until the company's newest state is *reason*."""
         await self.until(lambda: self.states.get(company_id, [])[-1:] == [reason], seconds)
 
+    def reasons(self) -> list[Reason]:
+        """The newest of each company."""
+        return [states[-1] for states in self.states.values()]
+
     async def _note(self, what: str, value: object) -> None:
         self.happened.append((what, value))
         async with self._changed:
@@ -122,6 +126,7 @@ class Machine:
         self.ended: object = None
         self.now = NOW
         self.patience = PATIENCE
+        self.room = 100
 
     def files(self, company: UUID) -> CompanyFiles:
         return CompanyFiles(self.folder, company)
@@ -151,7 +156,9 @@ class Machine:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Desk]:
         sessions = Sessions(
-            Settings(daemon=Daemon(state_dir=self.folder)),
+            Settings(
+                daemon=Daemon(state_dir=self.folder), limits=Limits(sessions_per_host=self.room)
+            ),
             leases=self.desk,
             states=self.desk,
             delivery=self.desk,
@@ -317,6 +324,34 @@ async def test_a_state_that_can_never_be_recorded_holds_up_no_other(
         await desk.reaches(company, Reason.NEVER_PAIRED)
 
     assert "a state can never be recorded" in caplog.text
+
+
+async def test_a_full_process_takes_no_more_companies_until_one_ends(machine: Machine) -> None:
+    machine.room = 2
+    companies = [machine.add(f"521551234567{n}") for n in range(3)]
+
+    async with machine.running() as desk:
+        await desk.until(lambda: desk.reasons().count(Reason.ONLINE) == 2)
+        await desk.until(lambda: desk.reasons().count(Reason.NO_ROOM) == 1)
+        waiting = next(one for one in companies if desk.states[one][-1] is Reason.NO_ROOM)
+        assert waiting not in machine.connector.made
+        assert "--shard" in machine.sentence(waiting)
+
+        desk.companies.remove(next(one for one in companies if one != waiting))
+        await desk.reaches(waiting, Reason.ONLINE)
+
+
+async def test_a_company_that_waited_for_room_and_found_it_elsewhere_is_not_spoken_for(
+    machine: Machine,
+) -> None:
+    machine.room = 1
+    companies = [machine.add(f"521551234567{n}") for n in range(2)]
+
+    async with machine.running() as desk:
+        await desk.until(lambda: sorted(desk.reasons()) == [Reason.NO_ROOM, Reason.ONLINE])
+        waiting = next(one for one in companies if desk.states[one][-1] is Reason.NO_ROOM)
+        desk.elsewhere.add(waiting)
+        await desk.until(lambda: waiting not in desk.states)
 
 
 async def test_a_company_no_longer_wanted_is_stopped(machine: Machine) -> None:
