@@ -30,6 +30,13 @@ ACME = Addressee(
     *("es", None, None, None, None, None),
 )
 PERSON = {"customerId": str(UUID(int=3)), "phone": "+13055550100", "name": None}
+CHANGE = {
+    "messageId": "3AFF02",
+    "targetId": "3AFF01",
+    "channel": "whatsapp",
+    "sentAt": AT,
+    **PERSON,
+}
 EVENTS: dict[str, dict[str, Any]] = {
     "message.received": {
         "messageId": "3AFF01",
@@ -40,6 +47,9 @@ EVENTS: dict[str, dict[str, Any]] = {
         "silence": None,
         **PERSON,
     },
+    "message.edited": {"text": "Hola, ¿precio?", "applied": True, **CHANGE},
+    "message.revoked": {"applied": False, **CHANGE},
+    "message.reaction": {"emoji": "👍", **CHANGE},
     "reply.sent": {
         "messageId": None,
         "channel": "terminal",

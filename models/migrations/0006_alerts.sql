@@ -158,6 +158,25 @@ CREATE FUNCTION named(p_company uuid, p_customer uuid) RETURNS jsonb LANGUAGE sq
    WHERE company_id = p_company AND id = p_customer;
 $$;
 
+-- A customer's message as integrators hear of it. What is about an earlier message has a type of its
+-- own, so that nobody takes it for a new one.
+CREATE FUNCTION published(p_row inbox, OUT type text, OUT data jsonb) LANGUAGE sql STABLE AS $$
+  SELECT CASE p_row.kind WHEN 'edit' THEN 'message.edited' WHEN 'revoke' THEN 'message.revoked'
+           WHEN 'reaction' THEN 'message.reaction' ELSE 'message.received' END,
+         jsonb_build_object('messageId', line_id(p_row.wa_id), 'channel', p_row.channel,
+           'customerId', p_row.customer_id, 'sentAt', p_row.sent_at)
+         || named(p_row.company_id, p_row.customer_id)
+         || CASE WHEN p_row.kind IN ('edit', 'revoke', 'reaction')
+              THEN jsonb_build_object('targetId', p_row.details ->> 'target') ELSE '{}' END
+         || CASE p_row.kind
+              WHEN 'edit' THEN jsonb_build_object('text', p_row.content,
+                'applied', p_row.details ? 'applied')
+              WHEN 'revoke' THEN jsonb_build_object('applied', p_row.details ? 'applied')
+              WHEN 'reaction' THEN jsonb_build_object('emoji', p_row.content)
+              ELSE jsonb_build_object('kind', p_row.kind, 'text', p_row.content,
+                'silence', CASE WHEN p_row.state = 'silent' THEN p_row.reason END) END;
+$$;
+
 -- Makes deliveries of what companies with an events webhook want to hear, in order of time.
 -- No cursor on a number or a time is safe by itself, because a row may become visible after its
 -- neighbours: so each look goes back two minutes, longer than any step lasts, and leaves out what
@@ -178,13 +197,8 @@ BEGIN
   SELECT f.company_id, 'events', f.type, f.source,
          jsonb_build_object('at', f.at, 'data', f.data), p_now, p_now
     FROM (
-      SELECT i.company_id, 'message.received' AS type, 'inbox-' || i.id AS source,
-             i.received_at AS at, jsonb_build_object('messageId', i.wa_id,
-               'channel', i.channel, 'customerId', i.customer_id, 'kind', i.kind,
-               'text', i.content, 'sentAt', i.sent_at,
-               'silence', CASE WHEN i.state = 'silent' THEN i.reason END)
-             || named(i.company_id, i.customer_id) AS data
-        FROM inbox i
+      SELECT i.company_id, p.type, 'inbox-' || i.id AS source, i.received_at AS at, p.data
+        FROM inbox i CROSS JOIN LATERAL published(i) p
        WHERE i.id > v_inbox AND i.sender = 'customer'
       UNION ALL
       SELECT l.company_id, 'reply.sent', 'log-' || l.id, l.created_at,

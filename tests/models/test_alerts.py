@@ -17,8 +17,9 @@ from models.desk import Desk
 from models.ledger import Ledger
 from models.ledger_rows import Claim
 from models.products import set_product
-from models.values import Channel, Sender, Stage
+from models.values import Channel, Kind, Sender, Stage
 from tests.builders import admin, make_company, message, reply
+from tests.schemas import SCHEMAS
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOST = uuid4()
@@ -272,6 +273,40 @@ async def test_what_happened_before_the_subscription_is_not_published(shop: Shop
     ]
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"kind": Kind.EDIT, "text": "buenas"}, {"text": "buenas", "applied": True}),
+        ({"kind": Kind.REVOKE, "text": ""}, {"applied": True}),
+        ({"kind": Kind.EDIT, "text": "x", "target": "gone"}, {"text": "x", "applied": False}),
+    ],
+)
+async def test_a_change_of_a_message_is_no_message_received(
+    shop: Shop, change: dict[str, Any], told: dict[str, Any]
+) -> None:
+    await shop.subscribe()
+    await shop.ask(wa_id="first")
+    await shop.ledger.change(message(shop.id, **({"wa_id": "change", "target": "first"} | change)))
+
+    type_, data = (await shop.published())[-1]
+
+    assert type_ == f"message.{'edited' if change['kind'] is Kind.EDIT else 'revoked'}"
+    assert (data["messageId"], data["targetId"]) == ("change", change.get("target", "first"))
+    assert told.items() <= data.items()
+    assert set(data) == promised(type_)
+
+
+async def test_a_reaction_is_no_message_received(shop: Shop) -> None:
+    await shop.subscribe()
+    sign = message(shop.id, "👍", kind=Kind.REACTION, target="out-1", wa_id="sign")
+    await shop.ledger.accept(sign, reason="a reaction", pause_seconds=0)
+
+    [(type_, data)] = await shop.published()
+
+    assert (type_, data["targetId"], data["emoji"]) == ("message.reaction", "out-1", "👍")
+    assert set(data) == promised(type_)
+
+
 async def test_what_the_owner_types_is_not_a_message_received(shop: Shop) -> None:
     await shop.subscribe()
     await shop.ledger.accept(
@@ -318,6 +353,11 @@ async def test_a_long_backlog_is_published_whole_and_the_position_follows(shop: 
     assert counts == [500, 1000, 1201, 1201]
     newest = await shop.value("max(id)", "inbox")
     assert await shop.value("inbox_position", "alert_settings") == newest
+
+
+def promised(type_: str) -> set[str]:
+    """What integrators are told that such an event holds."""
+    return set(SCHEMAS[type_]["properties"]["data"]["required"])
 
 
 async def put(shop: Shop, *sources: str, at: datetime = NOW) -> None:
