@@ -1,31 +1,24 @@
 """Real stores for the tests: one set of private servers, shared by every run in this checkout."""
 
 import asyncio
-import fcntl
-import hashlib
 import itertools
 import socket
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import asyncpg
 import pytest
 from pymongo import MongoClient
 
 from bot.embedded import services
+from tests import databases
+from tests.databases import REPOSITORY, ROOT
 from tests.required import (  # noqa: F401  # Hooks, which pytest finds by their names here.
     pytest_collection_modifyitems,
     pytest_required_makereport,
     pytest_terminal_summary,
 )
-
-REPOSITORY = Path(__file__).resolve().parent.parent
-ROOT = REPOSITORY / "var" / "test"
-SLOTS = 64  # As many as our Valkey has databases.
-TEMPLATES_KEPT = 8
 
 MakeDatabase = Callable[..., AbstractAsyncContextManager[str]]
 
@@ -63,17 +56,8 @@ def stores() -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="session")
 def slot() -> Iterator[int]:
     """A number no other test run holds at this time; the kernel frees it with the process."""
-    folder = ROOT / "slots"
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(1, SLOTS):
-        with (folder / str(number)).open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield number
-            return
-    pytest.fail(f"all {SLOTS} slots under {folder} are taken: end some test runs")
+    with databases.slot_of_ours() as number:
+        yield number
 
 
 @pytest.fixture(scope="session")
@@ -89,16 +73,16 @@ async def make_database(stores: dict[str, str], slot: int) -> MakeDatabase:
     What a killed run left behind under the same slot is dropped first.
     """
     numbers = itertools.count(1)
-    await _drop_leftovers(stores["admin"], f"test_{slot}_")
+    await databases.drop_leftovers(stores, f"test_{slot}_")
 
     @asynccontextmanager
     async def make(template: str = "template0") -> AsyncIterator[str]:
         name = f"test_{slot}_{next(numbers)}"
-        await _command(stores["admin"], f"CREATE DATABASE {name} OWNER app TEMPLATE {template}")
+        url = await databases.create(stores, name, template)
         try:
-            yield _database_url(stores, name)
+            yield url
         finally:
-            await _command(stores["admin"], f"DROP DATABASE {name} WITH (FORCE)")
+            await databases.drop(stores, name)
 
     return make
 
@@ -106,16 +90,7 @@ async def make_database(stores: dict[str, str], slot: int) -> MakeDatabase:
 @pytest.fixture(scope="session")
 async def template(stores: dict[str, str], make_database: MakeDatabase) -> str:
     """The name of a migrated database to clone; made once for each state of ``models/``."""
-    name = f"template_{_fingerprint(REPOSITORY / 'models')}"
-    connection = await asyncpg.connect(stores["admin"])
-    try:
-        await connection.execute("SELECT pg_advisory_lock(hashtext('lyrox test template'))")
-        known = "SELECT true FROM pg_database WHERE datname = $1"
-        if not await connection.fetchval(known, name):
-            await _make_template(connection, stores, name)
-    finally:
-        await connection.close()
-    return name
+    return await databases.template(stores)
 
 
 @pytest.fixture
@@ -166,52 +141,3 @@ def mongo_database(mongo_client: MongoClient[dict[str, Any]], slot: int) -> Iter
     mongo_client.drop_database(name)
     yield name
     mongo_client.drop_database(name)
-
-
-async def _make_template(
-    connection: "asyncpg.Connection[asyncpg.Record]", stores: dict[str, str], name: str
-) -> None:
-    from models.database import migrate
-
-    draft = f"{name}_draft"
-    await connection.execute(f"DROP DATABASE IF EXISTS {draft} WITH (FORCE)")
-    await connection.execute(f"CREATE DATABASE {draft} OWNER app TEMPLATE template0")
-    await migrate(_database_url(stores, draft))
-    await connection.execute(f"ALTER DATABASE {draft} WITH ALLOW_CONNECTIONS false")
-    await connection.execute(f"ALTER DATABASE {draft} RENAME TO {name}")
-    old = await connection.fetch(
-        "SELECT datname FROM pg_database WHERE datname ~ '^template_.{16}$'"
-        " ORDER BY oid DESC OFFSET $1",
-        TEMPLATES_KEPT,
-    )
-    for row in old:
-        await connection.execute(f"DROP DATABASE IF EXISTS {row['datname']}")
-
-
-async def _drop_leftovers(admin: str, prefix: str) -> None:
-    connection = await asyncpg.connect(admin)
-    try:
-        query = "SELECT datname FROM pg_database WHERE starts_with(datname, $1)"
-        for row in await connection.fetch(query, prefix):
-            await connection.execute(f"DROP DATABASE IF EXISTS {row['datname']} WITH (FORCE)")
-    finally:
-        await connection.close()
-
-
-async def _command(admin: str, sql: str) -> None:
-    connection = await asyncpg.connect(admin)
-    try:
-        await connection.execute(sql)
-    finally:
-        await connection.close()
-
-
-def _database_url(stores: dict[str, str], name: str) -> str:
-    return urlsplit(stores["postgres"])._replace(path=f"/{name}").geturl()
-
-
-def _fingerprint(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for file in sorted([*folder.rglob("*.py"), *folder.rglob("*.sql")]):
-        digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:16]

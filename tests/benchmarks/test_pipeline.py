@@ -20,7 +20,7 @@ from benchmarks.processes import Process, running
 from benchmarks.proxy import HELD_SECONDS, listening
 from benchmarks.runs import save
 from benchmarks.trips import count, periodic
-from tests.conftest import ROOT
+from tests.databases import ROOT
 
 TINY = {"customers": 40, "rates": (20.0,), "seconds": (1.0,), "lone": 0, "seed": 1}
 

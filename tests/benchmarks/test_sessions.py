@@ -8,7 +8,7 @@ from benchmarks.runs import save
 from benchmarks.session_bench import Plan
 from benchmarks.session_figures import Idle, Load, Match, SessionFigures, tables
 from benchmarks.sessions import report, run
-from tests.conftest import ROOT
+from tests.databases import ROOT
 
 
 def load(per_second: float, **changes: int) -> Load:

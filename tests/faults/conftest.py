@@ -1,4 +1,4 @@
-"""What the tests of faults share with those of the whole system: daemons, phones, stores, valves."""
+"""Daemons, phones, stores and valves, as the tests of the whole system have them."""
 
 from tests.system.conftest import (
     module_database,
