@@ -10,12 +10,11 @@ import asyncio
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -27,6 +26,7 @@ from bot.whatsapp.session_parts import Connection
 from bot.wire import TakenOver
 from models.values import Quote
 from tests.fakes.connection import FakeMedia, SessionFile
+from tests.system.lines import Tail, append, read
 
 _REGISTERED, _CONNECTED, _CAUGHT_UP = 0, 3, 27
 
@@ -111,6 +111,9 @@ class PhoneConnection:
         self._observer = observer
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._offer, name="phone", daemon=True)
+        self._written = Tail(folder / "written.jsonl")
+        self._taken = Tail(folder / "taken.jsonl")
+        self._waiting: dict[str, dict[str, Any]] = {}
         self._line = -1
         self.media = FakeMedia()
 
@@ -168,18 +171,19 @@ class PhoneConnection:
         for code in (_REGISTERED, _CONNECTED, _CAUGHT_UP):
             self._observer.on_event(code, b"")
         while not self._over.wait(0.01):
-            for line in self._waiting():
+            for line in self._untaken():
                 self._obey("before the journal")
                 self._observer.on_event(MESSAGE, event(protos, line))
                 self._obey("after the journal")
                 append(self._folder / "taken.jsonl", {"id": line["id"]})
 
-    def _waiting(self) -> list[dict[str, Any]]:
-        written = read(self._folder / "written.jsonl")
-        taken = {line["id"] for line in read(self._folder / "taken.jsonl")}
-        return [
-            line for line in written if line["company"] == self._company and line["id"] not in taken
-        ]
+    def _untaken(self) -> list[dict[str, Any]]:
+        for line in self._written.lines():
+            if line["company"] == self._company:
+                self._waiting[line["id"]] = line
+        for line in self._taken.lines():
+            self._waiting.pop(line["id"], None)
+        return list(self._waiting.values())
 
     def _obey(self, point: str) -> None:
         order = self._folder / "order"
@@ -207,21 +211,6 @@ def take_line(folder: Path, company: str) -> int:
     return line
 
 
-def append(file: Path, line: dict[str, Any]) -> None:
-    """Add one line; it is on the disk when this returns."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        os.write(descriptor, (json.dumps(line) + "\n").encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def read(file: Path) -> list[dict[str, Any]]:
-    """All lines so far."""
-    return list(_lines(file))
-
-
 def event(protos: Protos, line: dict[str, Any]) -> bytes:
     """The message as the client hands it over."""
     message = protos.events.Message()
@@ -242,9 +231,3 @@ def event(protos: Protos, line: dict[str, Any]) -> bytes:
     message.Info.ID, message.Info.Timestamp = line["id"], line["at"]
     message.Info.Pushname = "Ana"
     return bytes(message.SerializePartialToString())
-
-
-def _lines(file: Path) -> Iterator[dict[str, Any]]:
-    if file.exists():
-        for line in file.read_text(encoding="utf-8").splitlines():
-            yield json.loads(line)

@@ -1,17 +1,25 @@
-"""A pipe in front of a store's Unix socket that a test can hold or cut."""
+"""A pipe in front of a store's Unix socket that a test can hold, cut, slow down or make lossy."""
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 
 class Valve:
-    """Passes everything on; held, nothing moves; cut, nobody can connect."""
+    """Passes everything on; held, nothing moves; cut, nobody can connect.
+
+    ``delay`` is how many seconds each question takes longer. ``losing`` is the share of answers
+    instead of which the connection breaks: what was asked has happened, and nobody hears it.
+    """
 
     def __init__(self, behind: Path, front: Path) -> None:
         self._behind = behind
         self.front = front
+        self.delay = 0.0
+        self.losing = 0.0
+        self.dice = random.Random(6)
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._server: asyncio.Server | None = None
@@ -58,21 +66,34 @@ class Valve:
             return
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(reader, outside))
-                group.create_task(self._pump(inside, writer))
+                group.create_task(self._ask(reader, outside))
+                group.create_task(self._answer(inside, writer))
         except asyncio.CancelledError:
             return
         finally:
             for end in (writer, outside):
                 end.transport.abort()
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _ask(self, client: asyncio.StreamReader, store: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
-            while data := await source.read(65536):
-                await self._flowing.wait()
-                sink.write(data)
-                await sink.drain()
-        sink.close()
+            while data := await client.read(65536):
+                if self.delay:
+                    await asyncio.sleep(self.delay)
+                await self._pass_on(data, store)
+        store.close()
+
+    async def _answer(self, store: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await store.read(65536):
+                if self.losing and self.dice.random() < self.losing:
+                    break
+                await self._pass_on(data, client)
+        client.close()
+
+    async def _pass_on(self, data: bytes, sink: asyncio.StreamWriter) -> None:
+        await self._flowing.wait()
+        sink.write(data)
+        await sink.drain()
 
 
 @contextlib.asynccontextmanager
