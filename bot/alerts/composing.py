@@ -3,14 +3,15 @@
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from bot.alerts.kinds import TRAITS, Kind
-from bot.alerts.words import NAMELESS, PAIRING, STILL, TEST, WHY, WORDS
+from bot.alerts.kinds import REMIND, TRAITS, Kind
+from bot.alerts.words import GOOD_FOR, NAMELESS, PAIRING, STILL, TEST, WHY, WORDS
 from bot.config import Settings
+from bot.pairing_links import LIFE
 from bot.whatsapp.reasons import Reason
 from bot.whatsapp.states import State
 from models.alert_settings import Addressee
@@ -52,8 +53,7 @@ def compose(
         STILL[language].format_map(slots) if type_ == AGAIN else "",
         words.means.format_map(slots),
         words.next.format_map(slots),
-        _pairing(language, url).format_map(slots) if TRAITS[kind].pairing else "",
-        url or "",
+        *(_pairing(language, url, slots) if TRAITS[kind].pairing else ()),
     ]
     text = "\n".join(line for line in lines if line)
     return Composed(words.title.format_map(slots), text, url)
@@ -69,8 +69,11 @@ def zone_of(company: Addressee, settings: Settings) -> str:
     return company.time_zone or settings.alerts.time_zone
 
 
-def _pairing(language: str, url: str | None) -> str:
-    return PAIRING[language][0 if url else 1]
+def _pairing(language: str, url: str | None, slots: Mapping[str, str]) -> tuple[str, ...]:
+    here, command = PAIRING[language]
+    if not url:
+        return (command.format_map(slots),)
+    return here, url, GOOD_FOR[language].format_map(slots)
 
 
 def _slots(payload: Mapping[str, Any], company: Addressee, settings: Settings) -> dict[str, str]:
@@ -79,6 +82,8 @@ def _slots(payload: Mapping[str, Any], company: Addressee, settings: Settings) -
     product = one_line(str((facts.get("product") or {}).get("name", "")), 60)
     return {
         "slug": company.slug,
+        "minutes": f"{LIFE // timedelta(minutes=1)}",
+        "remind": f"{REMIND // timedelta(hours=1)}",
         "hours": f"{settings.whatsapp.max_age_hours:g}",
         "began": _clock(payload["began"], zone, "%Y-%m-%d %H:%M"),
         "until": _clock(facts.get("until"), zone, "%H:%M"),

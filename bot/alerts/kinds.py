@@ -9,6 +9,8 @@ from types import MappingProxyType
 from bot.whatsapp.reasons import MEANINGS, Phase, Reason, WayOut
 
 AT_ONCE = timedelta(0)
+REMIND = timedelta(hours=24)
+"""How soon an owner hears again of what has not ended."""
 
 
 class Kind(StrEnum):

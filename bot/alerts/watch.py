@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from bot.alerts.composing import AGAIN, BEGUN, ENDED, language_of, zone_of
 from bot.alerts.judging import Begin, Move, judge
-from bot.alerts.kinds import LINE_DOWN, TRAITS, Kind
+from bot.alerts.kinds import LINE_DOWN, REMIND, TRAITS, Kind
 from bot.alerts.quiet import after_quiet
 from bot.alerts.routes import routes
 from bot.alerts.words import WORDS
@@ -23,8 +23,6 @@ from models.tenancy import advisory_lock, system_scope
 
 log = logging.getLogger(__name__)
 
-REMIND = timedelta(hours=24)
-"""How soon an owner hears again of what has not ended."""
 AT_ONCE = 500
 KINDS = frozenset(kind.value for kind in Kind)
 

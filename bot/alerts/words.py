@@ -163,12 +163,25 @@ WORDS: Mapping[tuple[Kind, str], Words] = MappingProxyType(
 
 PAIRING = {
     "es": (
-        "Vincula el teléfono aquí, en los próximos 30 minutos:",
+        "Vincula el teléfono aquí:",
         "Orden para vincularlo: `lyrox pair {slug}`",
     ),
-    "en": ("Pair the phone here, within 30 minutes:", "To pair it: `lyrox pair {slug}`"),
+    "en": ("Pair the phone here:", "To pair it: `lyrox pair {slug}`"),
 }
 """Before a link to the pairing page, and what is said where there is none."""
+GOOD_FOR = {
+    "es": (
+        "El enlace vale {minutes} minutos. Si ya pasaron, pide otro a quien administra LYROX"
+        " (`lyrox pair {slug} --link`) o espera el próximo aviso, que en {remind} horas trae uno"
+        " nuevo."
+    ),
+    "en": (
+        "The link is good for {minutes} minutes. If they are over, ask whoever runs LYROX for"
+        " another (`lyrox pair {slug} --link`), or wait for the next alert, which brings a new one"
+        " in {remind} hours."
+    ),
+}
+"""After the link: owners read alerts late."""
 
 STILL = {"es": "Sigue así desde el {began}.", "en": "It has been so since {began}."}
 NAMELESS = {"es": "Un cliente", "en": "A customer"}

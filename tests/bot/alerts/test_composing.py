@@ -96,9 +96,28 @@ def test_a_state_of_whatsapp_is_told_in_its_own_sentence(kind: Kind, language: s
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if TRAITS[kind].pairing])
 def test_who_has_to_pair_gets_a_link_where_there_is_a_page_else_the_command(kind: Kind) -> None:
-    assert told(kind, link=LINK).endswith(LINK)
+    assert LINK in told(kind, link=LINK).splitlines()
     assert "`lyrox pair acme`" not in told(kind, link=LINK)
     assert told(kind).endswith("`lyrox pair acme`")
+
+
+@pytest.mark.parametrize("type_", [BEGUN, AGAIN])
+@pytest.mark.parametrize(
+    ("language", "good", "afterwards"),
+    [
+        ("es", "El enlace vale 30 minutos.", "pide otro"),
+        ("en", "The link is good for 30 minutes.", "ask whoever runs LYROX"),
+    ],
+)
+def test_who_reads_it_late_learns_why_the_link_is_dead_and_what_to_do(
+    language: str, good: str, afterwards: str, type_: str
+) -> None:
+    after = told(Kind.BANNED, type_, language=language, link=LINK).partition(LINK)[2]
+
+    assert good in after
+    assert afterwards in after
+    assert "`lyrox pair acme --link`" in after
+    assert " 24 ho" in after
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if not TRAITS[kind].pairing])

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -39,6 +40,17 @@ async def test_what_goes_on_is_told_again_each_day(scene: Scene) -> None:
     assert heard == ["alert.begun", "alert.repeated", "alert.repeated"]
     assert len(set(scene.receiver.ids())) == 3
     assert "Sigue así desde el 2026-03-02 12:00." in scene.receiver.taken[-1]["data"]["text"]
+
+
+async def test_a_repetition_brings_a_fresh_link(open_scene: OpenScene) -> None:
+    numbers = count(1)
+    async with open_scene(link=lambda _: f"https://bot.test/pair/{next(numbers)}") as scene:
+        await scene.session("logged_out")
+        await scene.after(25 * HOUR, step=HOUR)
+
+    links = [link for (link,) in await told(scene, "link")]
+    assert links == ["https://bot.test/pair/1", "https://bot.test/pair/2"]
+    assert links[1] in scene.receiver.taken[1]["data"]["text"]
 
 
 async def test_its_end_is_told_and_a_new_begin_is_a_new_incident(scene: Scene) -> None:
