@@ -125,7 +125,7 @@ async def _opened(
         alerts = await stack.enter_async_context(
             open_alerts(settings, desk, metrics, models, targets=model.states)
         )
-        wakes = Wakes(stores.redis, Notes(road.delivery).hear)
+        wakes = Wakes(stores.redis, Notes(road.delivery, road.lanes.ring_now).hear)
         states = PublicStates(
             road.desk,
             WhatsAppStates(stores.redis),

@@ -1,7 +1,7 @@
-"""Whose turn begins or ends, told to the process that shows it to the customer.
+"""Whose turn begins, ends or must begin again, told to the process that has the customer's session.
 
-To another process it travels with ``wake:{companyId}`` and is only for the eye: a note that is lost
-costs two ticks.
+To another process it travels with ``wake:{companyId}``: a note that is lost costs two ticks, or the
+five seconds after which the sweep takes up a turn that must begin again.
 """
 
 import json
@@ -11,11 +11,16 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from bot.background import Background
+from bot.lanes import Chat
 from bot.presence import Presence
 from models.manner import Manner
 from models.values import Channel, Turn
 
 log = logging.getLogger(__name__)
+
+
+Ring = Callable[[Chat, str], None]
+"""Wakes a chat, with the id of its newest message."""
 
 
 class Delivery(Protocol):
@@ -25,17 +30,22 @@ class Delivery(Protocol):
 
 
 class Attention:
-    """Tells of the turns of this process; *publish* reaches the others."""
+    """Tells of the turns of this process; *publish* reaches the others.
+
+    *ring* gets a chat that waits for a turn.
+    """
 
     def __init__(
         self,
         delivery: Delivery,
         publish: Callable[[UUID, bytes], Awaitable[None]],
         background: Background,
+        ring: Ring,
     ) -> None:
         self._delivery = delivery
         self._publish = publish
         self._background = background
+        self._ring = ring
 
     def begin(self, turn: Turn) -> None:
         """A turn is at work."""
@@ -46,23 +56,37 @@ class Attention:
         """It has no reply for now."""
         self._tell(turn, {})
 
+    def again(self, turn: Turn) -> None:
+        """The customer has written more, and only who takes that in knows whether more comes."""
+        newest = turn.messages[-1].id
+        if self._is_elsewhere(turn):
+            note = {"again": str(turn.customer.id), "newest": newest}
+            self._background.start(self._send(turn.company.id, note), name="note")
+        else:
+            self._ring((turn.company.id, turn.customer.id), newest)
+
     def _tell(self, turn: Turn, words: dict[str, Any]) -> None:
         note = {"chat": turn.chat, **words}
         presence = self._delivery.presence(turn.company.id, turn.channel)
         if presence is not None:
             show(presence, note)
-        elif turn.channel is Channel.WHATSAPP:
+        elif self._is_elsewhere(turn):
             self._background.start(self._send(turn.company.id, note), name="note")
+
+    def _is_elsewhere(self, turn: Turn) -> bool:
+        whatsapp = turn.channel is Channel.WHATSAPP
+        return whatsapp and self._delivery.presence(turn.company.id, turn.channel) is None
 
     async def _send(self, company_id: UUID, note: dict[str, Any]) -> None:
         await self._publish(company_id, json.dumps(note).encode())
 
 
 class Notes:
-    """Hears those of other processes, for the sessions of this one."""
+    """Hears those of other processes, for the sessions of this one; *ring* as `Attention`'s."""
 
-    def __init__(self, delivery: Delivery) -> None:
+    def __init__(self, delivery: Delivery, ring: Ring) -> None:
         self._delivery = delivery
+        self._ring = ring
 
     def hear(self, company_id: UUID, note: bytes) -> None:
         """Show it; what is no note of ours is only logged."""
@@ -70,8 +94,12 @@ class Notes:
         if presence is None:
             return
         try:
-            show(presence, json.loads(note))
-        except (ValueError, TypeError, KeyError) as error:
+            words = json.loads(note)
+            if "again" in words:
+                self._ring((company_id, UUID(words["again"])), str(words["newest"]))
+            else:
+                show(presence, words)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             log.warning("a note cannot be read", extra={"why": repr(error)})
 
 

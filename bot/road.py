@@ -144,7 +144,7 @@ async def open_road(
             else:
                 notes.start(_publish(stores, company), name="wake")
 
-        attention = Attention(delivery, partial(_publish, stores), notes)
+        attention = Attention(delivery, partial(_publish, stores), notes, lanes.ring_now)
         turns = Turns(
             ledger,
             handlers,
@@ -156,7 +156,7 @@ async def open_road(
             retry_minutes=settings.llm.retry_minutes,
             notice_minutes=settings.llm.notice_minutes,
             offer=delivery.offer,
-            joined=lanes.ring_now,
+            joined=attention.again,
             notify=notify,
             usual=usual,
             attend=attention.begin,

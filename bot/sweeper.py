@@ -75,7 +75,8 @@ class Sweeper:
         await self._desk.tidy(
             self._host.id, running, age_seconds=STRAY_SECONDS, inbox=inbox, outbox=outbox
         )
-        for company, customer, newest in await self._desk.waiting(grace_seconds=grace_seconds):
+        waiting = await self._desk.waiting(self._host.id, grace_seconds=grace_seconds)
+        for company, customer, newest in waiting:
             chat = (company, customer)
             if chat not in self._slots:
                 self._lanes.ring_now(chat, newest or "")

@@ -36,7 +36,7 @@ class Turns:
     """Runs turns for any host; whoever claims first has the turn, all others find it busy.
 
     *offer* gets the parts that became ready and says whether this process delivers them;
-    *joined* gets a chat whose turn must run again because the customer wrote more; *notify*
+    *joined* gets a turn that must run again because the customer wrote more; *notify*
     tells whoever delivers that company's chats to look into the ledger. *attend* is told of a
     turn that begins and *leave* of one that has no reply for now; *usual* is the manner of
     companies that say nothing of it.
@@ -55,7 +55,7 @@ class Turns:
         retry_minutes: Sequence[float],
         notice_minutes: int,
         offer: Callable[[Channel, Sequence[Part]], bool],
-        joined: Callable[[Chat, str], None],
+        joined: Callable[[Turn], None],
         notify: Callable[[UUID, Channel], None],
         usual: Manner = SHOWN,
         attend: Callable[[Turn], None] = lambda _: None,
@@ -146,7 +146,7 @@ class Turns:
             self._metrics.handed_over()
         if outcome == "joined":
             self._leave(turn)
-            self._joined((turn.company.id, turn.customer.id), turn.messages[-1].id)
+            self._joined(turn)
         elif outcome != "ready" or not self._offer(turn.channel, _parts(turn, reply, ids, quote)):
             await self._left_to_others(turn)
 

@@ -74,10 +74,13 @@ class Desk:
         return int(next(iter(row.values())))
 
     async def waiting(
-        self, *, grace_seconds: float, limit: int = 1000
+        self, host: UUID, *, grace_seconds: float, limit: int = 1000
     ) -> list[tuple[UUID, UUID, str | None]]:
-        """Chats that wait for a turn with nobody at work: company, customer, newest id."""
-        rows = await self._rows("desk_waiting", grace_seconds, limit)
+        """Chats that wait for a turn with nobody at work: company, customer, newest id.
+
+        None of a company whose session is held by another living host than *host*.
+        """
+        rows = await self._rows("desk_waiting", host, grace_seconds, limit)
         return [(row["company_id"], row["customer_id"], row["wa_id"]) for row in rows]
 
     async def ready(self) -> list[tuple[UUID, Channel]]:

@@ -391,7 +391,8 @@ async def test_a_deferred_turn_waits_and_gives_one_notice_in_half_an_hour(
                 turn, host=HOST, delay=0, reason="down", notice="ya te escribo", notice_minutes=30
             )
         )
-        assert await desk.waiting(grace_seconds=60) == [(company, turn.customer.id, None)]
+        found = await desk.waiting(HOST, grace_seconds=60)
+        assert found == [(company, turn.customer.id, turn.messages[-1].id)]
         again = (await ledger.claim(company, turn.customer.id, HOST)).turn
         assert again is not None
         turn = again
@@ -483,13 +484,32 @@ async def test_the_sweep_finds_what_waits_and_leaves_what_is_held(
     sent = message(company)
     kept = await accept(ledger, sent)
 
-    assert await desk.waiting(grace_seconds=60) == []
-    assert await desk.waiting(grace_seconds=0) == [(company, kept.customer.id, sent.wa_id)]
+    assert await desk.waiting(HOST, grace_seconds=60) == []
+    assert await desk.waiting(HOST, grace_seconds=0) == [(company, kept.customer.id, sent.wa_id)]
     await ledger.claim(company, kept.customer.id, HOST)
-    assert await desk.waiting(grace_seconds=0) == []
+    assert await desk.waiting(HOST, grace_seconds=0) == []
     assert await desk.tidy(HOST, [kept.customer.id], age_seconds=0) == 0
     assert await desk.tidy(HOST, [], age_seconds=0) == 1
-    assert await desk.waiting(grace_seconds=0) == [(company, kept.customer.id, None)]
+    assert await desk.waiting(HOST, grace_seconds=0) == [(company, kept.customer.id, sent.wa_id)]
+
+
+async def test_what_waits_where_a_session_lives_is_left_to_its_holder(
+    ledger: Ledger, desk: Desk, company: UUID
+) -> None:
+    kept = await accept(ledger, message(company, phone="+5215511110000"))
+    turn = await claimed(ledger, message(company, phone="+5215522220000"))
+    await desk.bury([HOST])  # Its turn is free again.
+    await desk.beat(HOST, name="a", shard=0, role="daemon")
+    await ledger.lease(company, HOST)
+
+    mine = await desk.waiting(HOST, grace_seconds=0)
+    others = await desk.waiting(OTHER, grace_seconds=0)
+    await desk.bury([HOST])
+    orphaned = await desk.waiting(OTHER, grace_seconds=0)
+
+    assert others == []
+    assert {customer for _, customer, _ in mine} == {kept.customer.id, turn.customer.id}
+    assert sorted(orphaned) == sorted(mine)
 
 
 async def test_the_sweep_rings_with_the_newest_message_of_a_chat(
@@ -498,7 +518,7 @@ async def test_the_sweep_rings_with_the_newest_message_of_a_chat(
     for wa_id in ("M-older", "Z-old", "A-newest"):
         kept = await accept(ledger, message(company, wa_id=wa_id))
 
-    assert await desk.waiting(grace_seconds=0) == [(company, kept.customer.id, "A-newest")]
+    assert await desk.waiting(HOST, grace_seconds=0) == [(company, kept.customer.id, "A-newest")]
 
 
 async def test_parts_behind_a_send_whose_end_is_open_are_not_offered(

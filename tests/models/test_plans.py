@@ -54,7 +54,7 @@ ROAD: dict[str, tuple[object, ...]] = {
     "desk_bury": ([H],),
     "desk_strays": (H, [], 1.0),
     "desk_tidy": (H, [], 1.0, [row(100)], [customer(100)], [row(100)], [customer(100)]),
-    "desk_waiting": (1.0, 1000),
+    "desk_waiting": (H, 1.0, 1000),
     "desk_ready": (),
     "desk_unremembered": (1.0, 200),
     "desk_remembered": ([row(100)], [customer(100)], [row(100)], [customer(100)]),
