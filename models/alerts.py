@@ -47,6 +47,14 @@ class Letter:
     over: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """Dead letters that are on their way again, and alerts left out because they are over."""
+
+    again: int
+    over: int
+
+
 class AlertDesk:
     """What the watch and the dispatcher ask of PostgreSQL. *now* is theirs, so tests can move it.
 
@@ -97,6 +105,11 @@ class AlertDesk:
     async def overview(self) -> dict[str, Any]:
         """Open incidents, waiting deliveries and dead letters, as ``lyrox status`` shows them."""
         return dict(await self._value("desk_alerts_overview"))
+
+    async def retry(self, company_id: UUID | None, now: datetime) -> Retried:
+        """Try the dead letters of a company, or of all, for another day."""
+        row = await self._call("desk_retry", company_id, now)
+        return Retried(row["again"], row["over"])
 
     async def prune(self, now: datetime) -> None:
         """Forget what nobody asks for any more."""

@@ -16,11 +16,11 @@ from bot.alerts.routes import INSTALLATION, Route, routes
 from bot.alerts.signing import signing_secret
 from bot.cli.arguments import Arguments
 from bot.cli.exits import Exit
-from bot.cli.output import table
+from bot.cli.output import count, table
 from bot.cli.stores import open_database
 from bot.config import Settings, find, load, secret
 from models.alert_settings import CHANNELS, Addressee, addressees, set_channels
-from models.alerts import Letter, Outlet
+from models.alerts import AlertDesk, Letter, Outlet, Retried
 from models.companies import find_company
 from models.deliveries import Delivery
 from models.errors import BadInput, StartupRefused
@@ -91,6 +91,32 @@ def try_alerts(arguments: Arguments) -> int:
     else:
         print("no channel; `lyrox alert set` or the sections [alerts] and [mail] give one")
     return Exit.DONE if well else Exit.FAILED
+
+
+def retry_alerts(arguments: Arguments) -> int:
+    """Send dead letters again, of a company or of all; the daemon carries them."""
+    settings = load(find(arguments.config))
+    done = asyncio.run(_retry(settings, arguments.company))
+    if arguments.json:
+        print(json.dumps(asdict(done)))
+        return Exit.DONE
+    over = (
+        f"; {count(done.over, 'alert')} dropped, because the trouble is over" if done.over else ""
+    )
+    if done.again:
+        letters = count(done.again, "dead letter")
+        print(f"{letters} on the way again{over}; `lyrox status` shows what is not taken")
+    else:
+        print(f"nothing to send again{over}")
+    return Exit.DONE
+
+
+async def _retry(settings: Settings, ref: str | None) -> Retried:
+    async with open_database(settings) as database:
+        company = await find_company(ref) if ref else None
+        return await AlertDesk(database.call).retry(
+            company.id if company else None, datetime.now(UTC)
+        )
 
 
 async def _show(settings: Settings, ref: str) -> dict[str, str | None]:

@@ -178,6 +178,9 @@ def _alerts(commands: _Group) -> None:
     )
     _json(tried)
     _json(_company(alert.command("show", "alert:show_alerts", "say where they go now")))
+    retry = alert.command("retry", "alert:retry_alerts", "send again what nobody took for a day")
+    retry.add_argument("company", metavar="COMPANY", nargs="?", help="default: all of them")
+    _json(retry)
     change = _company(
         alert.command("set", "alert:set_alerts", "change where they go: an address, default or off")
     )

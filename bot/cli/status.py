@@ -146,7 +146,8 @@ def _alerts(alerts: Mapping[str, Any]) -> Iterator[str]:
         yield table(("AMISS", "WHAT", "SINCE", "TOLD"), map(_incident, amiss))
     if dead := alerts.get("dead"):
         yield ""
-        yield f"{count(dead, 'dead letter')}: nobody took them for a day; the newest:"
+        yield f"{count(dead, 'dead letter')}: nobody took them for a day;"
+        yield "`lyrox alert retry` sends them again. The newest:"
         heads = ("COMPANY", "CHANNEL", "WHAT", "SINCE", "TRIES", "WHY")
         yield table(heads, map(_letter, alerts.get("letters", ())))
 

@@ -320,6 +320,24 @@ BEGIN
        WHERE d.state = 'dead' ORDER BY d.ended_at DESC LIMIT 20) l));
 END $$;
 
+-- Dead letters of a company, or of all, are tried for another day, under the ids they had. An alert
+-- whose incident is over would only mislead by now.
+CREATE FUNCTION desk_retry(p_company uuid, p_now timestamptz, OUT again int, OUT over int)
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_system();
+  UPDATE deliveries d SET state = 'dropped', reason = 'over before anybody took it', ended_at = p_now
+   WHERE d.state = 'dead' AND d.company_id = coalesce(p_company, d.company_id)
+     AND d.type IN ('alert.begun', 'alert.repeated')
+     AND EXISTS (SELECT 1 FROM incidents i WHERE i.company_id = d.company_id
+           AND i.id = (d.payload ->> 'incident')::uuid AND i.ended_at IS NOT NULL);
+  GET DIAGNOSTICS over = ROW_COUNT;
+  UPDATE deliveries SET state = 'waiting', attempts = 0, next_try_at = p_now, created_at = p_now,
+         ended_at = NULL
+   WHERE state = 'dead' AND company_id = coalesce(p_company, company_id);
+  GET DIAGNOSTICS again = ROW_COUNT;
+END $$;
+
 -- What nobody asks for any more.
 CREATE FUNCTION desk_prune(p_now timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

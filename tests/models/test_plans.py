@@ -61,6 +61,7 @@ ROAD: dict[str, tuple[object, ...]] = {
     "desk_merges": (50,),
     "desk_merged": (former(20),),
     "desk_wanted": (H,),
+    "desk_workers": (),
     "desk_watch": (NOW,),
     "road_next_delivery": (C, "events", NOW, 60.0),
     "road_end_delivery": (C, 1, 1, "delivered", None, None, NOW),
@@ -72,6 +73,7 @@ OFF_THE_ROAD = {
     "road_unremembered", "road_at_once", "road_manner", "road_today", "desk_too_old",
     "desk_record_session",
     "desk_overview", "road_note", "desk_note_all", "desk_alerts_overview", "desk_prune",
+    "desk_retry",
     "desk_claim_number",
 }  # fmt: skip
 

@@ -84,6 +84,44 @@ async def test_a_day_in_vain_ends_in_a_dead_letter_and_the_next_gets_its_turn(
     assert numbers(scene) == [2]
 
 
+async def test_a_dead_letter_can_be_sent_again_under_its_id_and_has_another_day(
+    scene: Scene,
+) -> None:
+    await put(scene, 1)
+    await scene.receiver.become("down")
+    await scene.after(DAY + HOUR, step=HOUR)
+    [(_, event_id, state)] = await scene.rows("id, event_id, state", "deliveries")
+    assert state == "dead"
+
+    await scene.alerts.desk.retry(scene.company, scene.now)
+    await scene.after(20 * HOUR, step=HOUR)
+    assert await scene.rows("state", "deliveries") == [("waiting",)]
+    await scene.receiver.become("ok")
+    await scene.after(HOUR, step=300)
+
+    assert scene.receiver.ids() == [str(event_id)]
+
+
+async def test_a_dead_alert_of_what_is_over_is_not_sent_again(scene: Scene) -> None:
+    await scene.session("logged_out")
+    await scene.receiver.become("down")
+    await scene.after(25 * HOUR, step=HOUR)
+    await scene.session("online")
+    await scene.after(26 * HOUR, step=HOUR)
+    states = await scene.rows("id, type, state", "deliveries")
+    assert [row[1:] for row in states] == [
+        ("alert.begun", "dead"),
+        ("alert.repeated", "dead"),
+        ("alert.ended", "dead"),
+    ]
+
+    done = await scene.alerts.desk.retry(None, scene.now)
+    await scene.receiver.become("ok")
+
+    assert (done.again, done.over) == (1, 2)
+    assert await scene.after(10) == ["alert.ended"]
+
+
 async def test_an_alert_survives_a_crash_between_the_event_and_its_delivery(
     scene: Scene, open_scene: OpenScene
 ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from bot.alerts.signing import signing_secret
@@ -139,6 +140,47 @@ async def test_the_daemon_s_verdict_on_the_own_chat_is_told(
     await look.close()
     assert said.code == 0
     assert said.out.splitlines()[1].split()[2:] == ["yes", "sent"]
+
+
+@pytest.fixture
+async def dead(company: str, database: str) -> AsyncIterator[asyncpg.Connection]:
+    """Two letters that nobody took; yields a look at the database."""
+    look = await admin(database)
+    await look.execute("DELETE FROM deliveries")
+    for source in ("first", "second"):
+        await look.execute(
+            "INSERT INTO deliveries (company_id, channel, type, source, payload, state, attempts,"
+            " created_at, next_try_at, ended_at) VALUES ($1, 'events', 'message.received', $2,"
+            " '{}', 'dead', 290, now() - interval '1 day', now(), now())",
+            *(company, source),
+        )
+    yield look
+    await look.close()
+
+
+async def test_dead_letters_are_sent_again_of_one_company_or_of_all(
+    lyrox: Lyrox, config: Config, slug: str, database: str, dead: asyncpg.Connection
+) -> None:
+    await make_company(database, slug=f"{slug}-other")
+
+    other = await run(lyrox, "alert", "retry", f"{slug}-other", "--config", config)
+    ours = await run(lyrox, "alert", "retry", slug, "--config", config)
+    nothing = await run(lyrox, "alert", "retry", "--json", "--config", config)
+
+    assert other.out == "nothing to send again\n"
+    assert ours.out.startswith("2 dead letters on the way again; `lyrox status`")
+    assert json.loads(nothing.out) == {"again": 0, "over": 0}
+    rows = await dead.fetch("SELECT state, attempts, ended_at FROM deliveries")
+    assert [tuple(row) for row in rows] == [("waiting", 0, None)] * 2
+
+
+async def test_dead_letters_of_nobody_are_a_mistake_that_is_told(
+    lyrox: Lyrox, config: Config, dead: asyncpg.Connection
+) -> None:
+    said = await run(lyrox, "alert", "retry", "nobody", "--config", config)
+
+    assert said.code == 2
+    assert await dead.fetchval("SELECT count(*) FROM deliveries WHERE state = 'dead'") == 2
 
 
 async def test_what_is_set_is_shown_and_can_be_taken_back(

@@ -127,7 +127,8 @@ def test_what_is_amiss_and_what_could_not_be_delivered_is_shown(
 
     assert said.code == 0
     assert f"acme   logged_out  {at}  -" in said.out
-    assert "21 dead letters: nobody took them for a day; the newest:" in said.out
+    assert "21 dead letters: nobody took them for a day" in said.out
+    assert "`lyrox alert retry` sends them again" in said.out
     assert f"acme     webhook  alert.begun  {at}  290    answered 500" in said.out
 
 
