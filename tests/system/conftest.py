@@ -5,6 +5,7 @@ import itertools
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -95,6 +96,11 @@ class Scene:
             self.daemon = daemon
         return self.daemon
 
+    async def kill(self) -> None:
+        """The daemon, and nobody tells it before."""
+        assert self.daemon
+        assert await self.daemon.send(signal.SIGKILL) == -signal.SIGKILL
+
     async def until(self, claim: Callable[[], Awaitable[Any]], seconds: float = 20) -> None:
         """Wait until *claim* holds."""
         async with asyncio.timeout(seconds):
@@ -138,15 +144,8 @@ def sockets() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 async def valves(stores: dict[str, str], sockets: Path) -> AsyncIterator[Valves]:
     """Valves before the shared PostgreSQL, Valkey and mongod."""
-    host = parse_qs(urlsplit(stores["postgres"]).query)["host"][0]
-    async with (
-        valve(Path(host, ".s.PGSQL.5432"), sockets / ".s.PGSQL.5432") as postgres,
-        valve(Path(unquote(urlsplit(stores["valkey"]).path)), sockets / "valkey.sock") as redis,
-        valve(
-            Path(unquote(urlsplit(stores["mongod"]).hostname or "")), sockets / "m.sock"
-        ) as mongo,
-    ):
-        yield Valves(postgres, redis, mongo)
+    async with open_valves(stores, sockets) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +182,7 @@ async def scene(
     async with FakeOpenAI() as llm:
         home = Home(
             folder,
-            stores=_behind(valves, module_database, stores, slot, module_history[0]),
+            stores=behind(valves, module_database, stores, slot, module_history[0]),
             daemon={"drain_seconds": 2.0},
             conversation={**QUICK, "pace_seconds_per_character": 1.0, "pace_longest_seconds": 0.05},
             llm={"targets": [{"name": "fake", "model": "m", "base_url": llm.url, "api_key": ""}]},
@@ -210,9 +209,24 @@ def pair(home: Home, company: UUID, number: str = OWN) -> None:
     files.write_note(Pairing(f"{number}:1@s.whatsapp.net", "1@lid", "android", yesterday))
 
 
-def _behind(
+@asynccontextmanager
+async def open_valves(stores: dict[str, str], sockets: Path) -> AsyncIterator[Valves]:
+    """Valves before these servers; *sockets* is a folder with a short name."""
+    host = parse_qs(urlsplit(stores["postgres"]).query)["host"][0]
+    async with (
+        valve(Path(host, ".s.PGSQL.5432"), sockets / ".s.PGSQL.5432") as postgres,
+        valve(Path(unquote(urlsplit(stores["valkey"]).path)), sockets / "valkey.sock") as redis,
+        valve(
+            Path(unquote(urlsplit(stores["mongod"]).hostname or "")), sockets / "m.sock"
+        ) as mongo,
+    ):
+        yield Valves(postgres, redis, mongo)
+
+
+def behind(
     valves: Valves, database: str, stores: dict[str, str], slot: int, mongo_database: str
 ) -> dict[str, str]:
+    """A ``[stores]`` section that leads through the valves."""
     postgres, mongo = urlsplit(database), urlsplit(stores["mongod"])
     path = quote(str(valves.mongo.front), safe="")
     return {

@@ -32,6 +32,7 @@ CREATE TRIGGER test_gate AFTER INSERT OR UPDATE ON outbox FOR EACH ROW EXECUTE F
 _HELD = """
 SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database
  WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()
+   AND objid = (hashtext($1)::bigint & 4294967295)::oid
 """
 _OTHERS = """
 SELECT count(*) FROM pg_stat_activity
@@ -51,7 +52,7 @@ class Gate:
     async def reached(self) -> None:
         """Wait until a statement waits here."""
         async with asyncio.timeout(20):
-            while not (rows := await self._look.fetch(_HELD)):  # noqa: ASYNC110 - A database.
+            while not (rows := await self._look.fetch(_HELD, self._at)):  # noqa: ASYNC110 - A database.
                 await asyncio.sleep(0.002)
         self._held = [row["pid"] for row in rows]
 
