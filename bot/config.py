@@ -77,6 +77,7 @@ class Conversation(_Section):
     """When a turn begins, how a reply is paced, and how long a chat stays with a human."""
 
     quiet_seconds: Annotated[float, Field(ge=0, le=60)] = 2.0
+    complete_seconds: Annotated[float, Field(ge=1, le=60)] = 1.0
     longest_seconds: Annotated[float, Field(ge=0, le=300)] = 12.0
     pause_minutes: Annotated[int, Field(ge=1, le=60 * 24 * 30)] = 60
     pace_seconds_per_character: Annotated[float, Field(ge=0, le=1)] = 0.03

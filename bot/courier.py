@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from bot.background import Background
-from bot.lanes import Lanes
+from bot.lanes import Chat, Lanes
 from bot.logs import log_context
 from bot.memory import Memory
 from bot.metrics import Metrics
@@ -198,9 +198,14 @@ class Courier:
         )
         self._metrics.sent(part.kind)
         self._metrics.delivered(time.monotonic() - self._held[part.id])
-        if more and part.id == self._last_of(part.customer.id):
-            self._lanes.ring_now((part.company_id, part.customer.id), line_id)
+        if part.id == self._last_of(part.customer.id):
+            self._said_all((part.company_id, part.customer.id), line_id if more else None)
         return True
+
+    def _said_all(self, chat: Chat, more: str | None) -> None:
+        self._lanes.answered(chat)
+        if more is not None:
+            self._lanes.ring_now(chat, more)
 
     def _last_of(self, customer: UUID) -> int:
         return self._queues[customer][-1].id

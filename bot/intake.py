@@ -14,7 +14,7 @@ from bot.memory import Memory
 from bot.metrics import Metrics
 from bot.owner import OwnerWords
 from bot.rate_limit import Count, Counted, RateLimit
-from handlers import Prompts, language_of
+from handlers import Prompts, is_complete, language_of
 from models.ledger import Ledger
 from models.ledger_rows import Accepted
 from models.text import clean
@@ -168,7 +168,12 @@ class Intake:
     async def _welcome(self, message: InboundMessage, kept: Accepted, inbox_id: int) -> None:
         if kept.reason is not None:
             await self._ledger.admit(message.company_id, kept.customer.id, inbox_id)
-        self._lanes.wake((message.company_id, kept.customer.id), message.wa_id)
+        self._lanes.wake(
+            (message.company_id, kept.customer.id),
+            message.wa_id,
+            complete=is_complete(message.text),
+            place=message.chat,
+        )
 
 
 def _silent(message: InboundMessage) -> str | None:

@@ -112,6 +112,7 @@ async def open_road(
             notes,
             quiet=talk.quiet_seconds,
             longest=talk.longest_seconds,
+            soon=talk.complete_seconds,
             held=lambda chat: delivery.catching_up(chat[0]),
         )
         usual = Manner(mark_read=talk.mark_read, typing=talk.typing, parts=talk.reply_parts)

@@ -6,6 +6,7 @@ from handlers.hand_over import HandOver
 from handlers.language import language, language_of
 from handlers.media import Media
 from handlers.opt_out import OptOut
+from handlers.patience import is_complete
 from handlers.persona import Persona
 from handlers.prompts import Phrases, Prompts, load_prompts
 
@@ -18,6 +19,7 @@ __all__ = [
     "Prompt",
     "Prompts",
     "build",
+    "is_complete",
     "language",
     "language_of",
     "load_prompts",

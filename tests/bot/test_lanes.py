@@ -61,6 +61,92 @@ async def test_a_customer_who_never_pauses_is_answered_after_the_longest_wait(
     assert rings.heard[0] == (5.0, "m4")
 
 
+async def test_a_complete_message_closes_the_window_earlier(
+    background: Background, chat: Chat
+) -> None:
+    rings = Rings()
+    lanes = Lanes(rings.ring, background, quiet=2, soon=1, longest=12)
+
+    lanes.wake(chat, "hola")
+    await asyncio.sleep(1.5)
+    lanes.wake(chat, "question", complete=True)
+    await asyncio.sleep(10)
+
+    assert rings.heard == [(2.5, "question")]
+
+
+async def test_what_follows_a_complete_message_is_waited_for_again(
+    background: Background, chat: Chat
+) -> None:
+    rings = Rings()
+    lanes = Lanes(rings.ring, background, quiet=2, soon=1, longest=12)
+
+    lanes.wake(chat, "question", complete=True)
+    await asyncio.sleep(0.5)
+    lanes.wake(chat, "y")
+    await asyncio.sleep(10)
+
+    assert rings.heard == [(2.5, "y")]
+
+
+async def test_a_window_shorter_than_a_complete_messages_stays_as_it_is(
+    background: Background, chat: Chat
+) -> None:
+    rings = Rings()
+    lanes = Lanes(rings.ring, background, quiet=0.5, soon=1, longest=12)
+
+    lanes.wake(chat, "question", complete=True)
+    await asyncio.sleep(10)
+
+    assert rings.heard == [(0.5, "question")]
+
+
+@pytest.mark.parametrize(
+    ("then", "rung"),
+    [("nothing", 4.5), ("it left", 2.5), ("it took too long", 14.5)],
+)
+async def test_who_writes_on_while_the_answer_is_made_is_given_longer(
+    background: Background, chat: Chat, then: str, rung: float
+) -> None:
+    rings = Rings()
+    lanes = Lanes(rings.ring, background, quiet=2, soon=1, longest=12)
+
+    lanes.wake(chat, "question", complete=True)
+    await asyncio.sleep(13.5 if then == "it took too long" else 1.5)
+    if then == "it left":
+        lanes.answered(chat)
+    lanes.wake(chat, "another", complete=True)
+    await asyncio.sleep(10)
+
+    assert rings.heard == [(1.0, "question"), (rung, "another")]
+
+
+async def test_a_typing_customer_is_waited_for_but_not_for_ever(background: Background) -> None:
+    rings, typing = Rings(), {"slow@s", "endless@s"}
+    lanes = Lanes(
+        rings.ring, background, quiet=2, longest=5, typing=lambda _, place: place in typing
+    )
+
+    lanes.wake((uuid4(), uuid4()), "a", place="slow@s")
+    lanes.wake((uuid4(), uuid4()), "b", place="endless@s")
+    lanes.wake((uuid4(), uuid4()), "c", place="quick@s")
+    await asyncio.sleep(2.9)
+    typing.remove("slow@s")
+    await asyncio.sleep(10)
+
+    assert rings.heard == [(2.0, "c"), (3.0, "a"), (5.0, "b")]
+
+
+async def test_lanes_forget_chats_that_nobody_answers(background: Background) -> None:
+    lanes = Lanes(Rings().ring, background, quiet=2, longest=12)
+
+    for number in range(100):
+        lanes.wake((uuid4(), uuid4()), f"m{number}")
+        await asyncio.sleep(1)
+
+    assert len(lanes._making) < 15
+
+
 async def test_chats_wait_apart_from_each_other(background: Background) -> None:
     rings = Rings()
     lanes = Lanes(rings.ring, background, quiet=2, longest=12)
