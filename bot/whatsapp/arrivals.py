@@ -8,17 +8,25 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
+from bot.whatsapp.aside import Order, SetAside
 from bot.whatsapp.events import CALL_OFFER, MESSAGE, Ignored, MessageReader
-from bot.whatsapp.journal import Journal
+from bot.whatsapp.journal import Journal, JournalFull
 from bot.whatsapp.owner import OwnerHands
 from bot.wire import OwnerHand
-from models.errors import RetryLater, Unavailable
+from models.errors import GiveUp, RetryLater, Unavailable
 from models.values import InboundMessage, Sender
 
 log = logging.getLogger(__name__)
 
 _OWN_IDS = 1000
-_TRIES = 5
+_TRIES = 3
+_REMIND = 60
+
+_DEFECTS = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError),
+    *(RuntimeError, TypeError, ValueError),
+)
+"""What reading an event raises where that is a defect of ours; its bytes are in no doubt."""
 
 Accept = Callable[[InboundMessage], Awaitable[None]]
 
@@ -64,20 +72,37 @@ class Arrivals:
 
     def replay(self) -> int:
         """Queue what an earlier process left in the journal; how many messages that is."""
+        for event in self._journal.aside.events():
+            self._hands.seen(self._owners_chats(event))
         for entry in self._journal.leftovers():
-            message = self._read(entry.code, entry.raw, seq=entry.seq)
-            if isinstance(message, Ignored):
+            if self._journal.aside.holds(entry.seq):  # Killed before it was released.
                 self._journal.release(entry.seq)
-                continue
-            self._queue.put_nowait((message, self._mark_owner(message, entry.raw)))
+            else:
+                self._queue_read(entry.code, entry.raw, entry.seq)
+        self.obey()
         return self._queue.qsize()
+
+    def obey(self) -> None:
+        """Do what was ordered for events that are set aside."""
+        for event in self._journal.aside.ordered():
+            chats = self._owners_chats(event)
+            if event.file.suffix == Order.DROP:
+                self._hands.settled(chats)
+            else:
+                try:
+                    seq = self._journal.append(event.entry.code, event.entry.raw)
+                except OSError as error:
+                    log.warning("no room to take it in again", extra={"why": str(error)})
+                    return
+                self._queue_read(event.entry.code, event.entry.raw, seq, seen=True)
+            event.file.unlink(missing_ok=True)
 
     async def hand_over(self) -> None:
         """Give every message to intake, in journal order, until cancelled."""
         while True:
             message, chats = await self._queue.get()
             self._in_hand = 1
-            if await self._accepted(message):
+            if await self._taken(message):
                 self._journal.release(message.journal_seq)
                 self._hands.settled(chats)
             self._in_hand = 0
@@ -93,11 +118,16 @@ class Arrivals:
 
     def keep(self, raw: bytes, code: int = MESSAGE) -> None:
         """Called on the client's thread; the message (or call) is on the disk when this returns."""
-        message = self._read(code, raw, seq=0)
-        if isinstance(message, Ignored):
-            log.debug("a message is none of ours", extra={"reason": message.reason})
+        try:
+            message = self._read(code, raw, seq=0)
+            if isinstance(message, Ignored):
+                log.debug("a message is none of ours", extra={"reason": message.reason})
+                return
+            chats = self._mark_owner(message, raw)
+        except _DEFECTS as error:
+            if (seq := self._append(code, raw)) is not None:
+                self._set_aside(seq, error)
             return
-        chats = self._mark_owner(message, raw)
         seq = self._append(code, raw)
         if seq is None:
             return
@@ -113,13 +143,41 @@ class Arrivals:
 
     def _append(self, code: int, raw: bytes) -> int | None:
         """Blocking here makes WhatsApp keep what follows, so a full disk loses nothing."""
+        seconds = 0
         while True:
             try:
                 return self._journal.append(code, raw)
-            except OSError:
-                log.exception("the journal cannot be written; free disk space")
+            except OSError as error:
+                if seconds % _REMIND == 0:
+                    log.error(_no_room(error), extra={"error": str(error)})  # noqa: TRY400 - No defect.
+                seconds += 1
                 if self._leaving.wait(1.0):
                     return None
+
+    def _queue_read(self, code: int, raw: bytes, seq: int, *, seen: bool = False) -> None:
+        """Read a kept event and queue it; *seen*: the owner's hand is marked already."""
+        try:
+            message = self._read(code, raw, seq=seq)
+            if isinstance(message, Ignored):
+                self._journal.release(seq)
+                return
+            chats = self._chats(message, raw) if seen else self._mark_owner(message, raw)
+        except _DEFECTS as error:
+            self._set_aside(seq, error)
+            return
+        self._queue.put_nowait((message, chats))
+
+    def _set_aside(self, seq: int, error: Exception) -> None:
+        """Out of the way of those behind it. Where even that fails it stays in the journal."""
+        why = type(error).__name__
+        log.error("a message is set aside, see `lyrox aside`", exc_info=error, extra={"seq": seq})
+        try:
+            if entry := self._journal.find(seq):
+                self._journal.aside.keep(entry, why=why, at=self._now())
+        except OSError:
+            log.exception("a message that cannot be set aside waits for the next start")
+            return
+        self._journal.release(seq)
 
     def _read(self, code: int, raw: bytes, *, seq: int) -> InboundMessage | Ignored:
         if code == CALL_OFFER:
@@ -130,24 +188,42 @@ class Arrivals:
         return message
 
     def _mark_owner(self, message: InboundMessage, raw: bytes) -> tuple[str, ...]:
-        if message.sender is not Sender.OWNER:
-            return ()
-        chats = self._reader.chats(raw)
+        chats = self._chats(message, raw)
         self._hands.seen(chats)
         return chats
 
-    async def _accepted(self, message: InboundMessage) -> bool:
-        """True once stored; False leaves it in the journal for the next start."""
+    def _chats(self, message: InboundMessage, raw: bytes) -> tuple[str, ...]:
+        """Where the owner wrote it; of a customer's message, nowhere."""
+        return self._reader.chats(raw) if message.sender is Sender.OWNER else ()
+
+    def _owners_chats(self, event: SetAside) -> tuple[str, ...]:
+        """The chats that an event set aside keeps silent, as far as it can be read."""
+        try:
+            message = self._read(event.entry.code, event.entry.raw, seq=0)
+            return () if isinstance(message, Ignored) else self._chats(message, event.entry.raw)
+        except _DEFECTS:
+            return ()
+
+    async def _taken(self, message: InboundMessage) -> bool:
+        """True once it is stored; False when it is set aside."""
         attempt = faults = 0
-        while faults < _TRIES:
+        while True:
             try:
                 await self._accept(message)
                 return True
             except (RetryLater, Unavailable) as error:
                 log.warning("a message waits for its store", extra={"error": str(error)})
-            except Exception:
+            except Exception as error:
                 faults += 1
+                if faults >= _TRIES or isinstance(error, GiveUp):
+                    self._set_aside(message.journal_seq, error)
+                    return False
                 log.exception("a message cannot be stored", extra={"wa_id": message.wa_id})
             await asyncio.sleep(self._patience(attempt))
             attempt += 1
-        return False
+
+
+def _no_room(error: OSError) -> str:
+    if isinstance(error, JournalFull):
+        return "the journal holds all it may; WhatsApp keeps the rest until PostgreSQL takes some"
+    return "the journal cannot be written; free disk space"

@@ -8,7 +8,7 @@ from functools import partial
 
 from bot.whatsapp.callbacks import CONNECTED, Observer
 from bot.whatsapp.files import CompanyFiles, phone_of
-from bot.whatsapp.hosting import Host
+from bot.whatsapp.host import Host
 from bot.whatsapp.session_parts import Connection
 from bot.whatsapp.states import Reason, State
 from bot.wire import NotSent

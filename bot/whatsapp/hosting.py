@@ -3,33 +3,22 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
-from typing import Protocol
 from uuid import UUID
 
 from bot.background import to_the_end
-from bot.config import WhatsApp
-from bot.whatsapp.arrivals import Accept, Arrivals
-from bot.whatsapp.callbacks import Observer
-from bot.whatsapp.events import Horizon, MessageReader
+from bot.whatsapp.arrivals import Arrivals
 from bot.whatsapp.files import CompanyFiles
-from bot.whatsapp.journal import Journal
-from bot.whatsapp.library import Protos
-from bot.whatsapp.patience import Patience, Starts
+from bot.whatsapp.host import Host, WantedCompany, arrivals_of, journal_of
+from bot.whatsapp.patience import Starts
 from bot.whatsapp.phone import Phone
 from bot.whatsapp.pictures import Pictures
-from bot.whatsapp.reach import backoff
 from bot.whatsapp.session import Session
-from bot.whatsapp.session_parts import Connection, Parts
-from bot.whatsapp.settlement import SessionBooks
+from bot.whatsapp.session_parts import Parts
 from bot.whatsapp.states import Reason, State
-from bot.whatsapp.suspects import Start, Suspects
+from bot.whatsapp.suspects import Start
 from bot.whatsapp.transitions import Transitions, after_code
-from bot.wire import Wire
 from models.errors import RetryLater, Unavailable
 
 log = logging.getLogger(__name__)
@@ -37,74 +26,6 @@ log = logging.getLogger(__name__)
 _STEADY = 60.0
 _EMPTY_LIMIT = 5.0
 _PHONE_LOOK = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class WantedCompany:
-    """A company whose session should run, if its phone is paired.
-
-    *elsewhere*: another living host holds it.
-    """
-
-    id: UUID
-    last_connected: datetime | None = None
-    elsewhere: bool = False
-
-
-class Leases(Protocol):
-    """Who owns which session among all hosts. Every method may raise RetryLater/Unavailable."""
-
-    async def wanted(self) -> list[WantedCompany]:
-        """Active companies whose owner is active."""
-
-    async def take(self, company_id: UUID) -> int | None:
-        """Become the owner: the new fence, or None while a living host owns it."""
-
-    async def holds(self, company_id: UUID, fence: int) -> bool:
-        """Whether that ownership still stands."""
-
-    async def release(self, company_id: UUID, fence: int) -> None:
-        """Give it up, if it is still ours."""
-
-    async def claim_number(self, company_id: UUID, phone: str) -> str | None:
-        """Make *phone* this company's: None, or the device that has it, "" if unknown.
-
-        A number whose company has no device any more, or is not active, changes hands.
-        """
-
-
-class Delivery(Protocol):
-    """Who sends through the wires."""
-
-    async def attach(self, wire: Wire, fence: int) -> None:
-        """Use this wire; returns once every earlier unseen send of the company is settled."""
-
-    async def detach(self, company_id: UUID) -> None:
-        """Use it no more; returns when nothing is about to be sent through it."""
-
-
-@dataclass(frozen=True)
-class Host:
-    """What all hosted companies share."""
-
-    settings: WhatsApp
-    protos: Protos
-    connect: Callable[[UUID, Path, Observer], Connection]
-    unreachable: Callable[[], Awaitable[str | None]]
-    books: SessionBooks
-    leases: Leases
-    delivery: Delivery
-    accept: Accept
-    on_state: Callable[[UUID, State], None]
-    now: Callable[[], datetime]
-    look_seconds: float
-    patience: Patience
-    journals: set[Journal]
-    starts: Callable[[UUID], Starts]
-    suspects: Suspects
-    on_restart: Callable[[Reason], None]
-    on_phone: Callable[[UUID], None]
-    private_networks: Sequence[str] = ()
 
 
 class LeaseLost(RetryLater):
@@ -122,13 +43,13 @@ class HostedCompany:
 
     async def run(self, fence: int) -> None:
         """Returns when nothing is left to retry. Raises LeaseLost."""
-        journal = Journal(self._files.journal)
-        self._host.journals.add(journal)
+        journal = journal_of(self._host, self._files)
+        self._host.journals[self._company.id] = journal
         try:
             arrivals = arrivals_of(self._host, self._files, journal)
             await self._serve(self._session(arrivals), arrivals, fence)
         finally:
-            self._host.journals.discard(journal)
+            del self._host.journals[self._company.id]
             journal.close()
 
     async def _serve(self, session: Session, arrivals: Arrivals, fence: int) -> None:
@@ -136,7 +57,11 @@ class HostedCompany:
         arrivals.replay()
         await self._host.delivery.attach(session, fence)
         self._files.write_boot()
-        background = (arrivals.hand_over(), self._watch_lease(fence), self._watch_phone(session))
+        background = (
+            arrivals.hand_over(),
+            self._look_around(arrivals, fence),
+            self._watch_phone(session),
+        )
         tasks = [asyncio.ensure_future(work) for work in (*background, self._connect(session))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -199,9 +124,10 @@ class HostedCompany:
         self._host.on_state(self._company.id, state)
         return state
 
-    async def _watch_lease(self, fence: int) -> None:
+    async def _look_around(self, arrivals: Arrivals, fence: int) -> None:
         while True:
             await asyncio.sleep(self._host.look_seconds)
+            arrivals.obey()
             with contextlib.suppress(RetryLater, Unavailable):
                 if not await self._host.leases.holds(self._company.id, fence):
                     break
@@ -230,19 +156,3 @@ class HostedCompany:
             media_seconds=self._host.settings.media_seconds,
         )
         return Session(self._company.id, parts)
-
-
-def arrivals_of(host: Host, files: CompanyFiles, journal: Journal) -> Arrivals:
-    """The way in of one company's messages."""
-    note = files.read_note()
-    horizon = Horizon(
-        paired_at=note.paired_at if note else None,
-        max_age=timedelta(hours=host.settings.max_age_hours),
-    )
-    return Arrivals(
-        journal,
-        MessageReader(files.company_id, host.protos, horizon),
-        accept=host.accept,
-        now=host.now,
-        patience=lambda attempt: backoff(attempt, first=0.5, longest=30.0),
-    )

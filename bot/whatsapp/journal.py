@@ -8,33 +8,38 @@ when the process died comes back, in order, when the journal is opened again.
 import errno
 import logging
 import os
-import struct
 import threading
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+
+from bot.whatsapp.aside import FOLDER, Aside
+from bot.whatsapp.journal_records import RELEASED, Entry, record, records
 
 log = logging.getLogger(__name__)
 
-_HEAD = struct.Struct("<4sIIQB")  # mark, length, checksum, sequence, code
-_MARK = b"LYX1"
-_RELEASED = 255
+MOST_BYTES = 64 * 2**20
+MOST_ENTRIES = 20_000
+"""Each entry that waits is also a message in memory, of about 2 KB."""
 
 
-class Entry(NamedTuple):
-    """One event as it came: its place in the journal, the client's code, the raw bytes."""
+class Refusal(StrEnum):
+    """Why a journal takes nothing now."""
 
-    seq: int
-    code: int
-    raw: bytes
+    DISK = "disk_full"
+    BOUND = "journal_full"
+
+
+class JournalFull(OSError):
+    """The company's journal holds as much as it may; room comes when intake takes some."""
 
 
 @dataclass
 class _Segment:
     path: Path
     waiting: set[int]
+    size: int = 0
 
 
 class Journal:
@@ -42,11 +47,24 @@ class Journal:
 
     A released entry may come back after a crash (its release was not yet on disk), so taking
     an entry must be idempotent. A segment's file goes when all of its entries are released.
+    Its files take *most_bytes* at most, give or take an entry, and hold *most_entries* that wait.
     """
 
-    def __init__(self, directory: Path, *, segment_bytes: int = 4 * 2**20) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        segment_bytes: int = 4 * 2**20,
+        most_bytes: int = MOST_BYTES,
+        most_entries: int = MOST_ENTRIES,
+    ) -> None:
+        self.refusal: Refusal | None = None
+        """Why the newest entry was not taken; None once one is."""
+        self.aside = Aside(directory / FOLDER)
         self._directory = directory
         self._segment_bytes = segment_bytes
+        self._most_bytes = most_bytes
+        self._most_entries = most_entries
         self._appending = threading.Lock()  # Held over the wait for the disk.
         self._changing = threading.Lock()  # Held briefly, so a release never waits for the disk.
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -64,20 +82,27 @@ class Journal:
     def waiting(self) -> int:
         """How many entries are not yet released."""
         with self._changing:
-            return sum(len(segment.waiting) for segment in self._segments)
+            return self._count()
 
     def append(self, code: int, raw: bytes) -> int:
-        """Keep the event and return its sequence number; it is on the disk by then."""
-        with self._appending:
-            with self._changing:
-                seq, self._next = self._next, self._next + 1
-                self._write(_record(seq, code, raw))
-                self._segments[-1].waiting.add(seq)
-                fd = self._fd
-            _flush(fd)
-            if os.fstat(fd).st_size >= self._segment_bytes:
-                self._roll()
-            return seq
+        """Keep the event and return its sequence number; it is on the disk by then.
+
+        Raises JournalFull at its bound, and OSError where the disk takes nothing.
+        """
+        try:
+            seq = self._append(code, raw)
+        except OSError as error:
+            self.refusal = Refusal.BOUND if isinstance(error, JournalFull) else Refusal.DISK
+            raise
+        self.refusal = None
+        return seq
+
+    def find(self, seq: int) -> Entry | None:
+        """An entry that waits, read back from the disk."""
+        with self._changing:
+            paths = [segment.path for segment in self._segments if seq in segment.waiting]
+        found = (one for path in paths for one in records(path))
+        return next((one for one in found if one.seq == seq and one.code != RELEASED), None)
 
     def release(self, seq: int) -> None:
         """The event is stored elsewhere now; forget it."""
@@ -85,7 +110,7 @@ class Journal:
             for segment in self._segments:
                 segment.waiting.discard(seq)
             try:
-                self._write(_record(seq, _RELEASED, b""))
+                self._write(record(seq, RELEASED, b""))
             except OSError as error:  # It merely comes back after a restart.
                 log.warning("a journal release is not on disk", extra={"error": str(error)})
             self._drop_done()
@@ -96,11 +121,36 @@ class Journal:
             os.close(self._fd)
             self._fd = -1  # A late caller gets an error, never another file's number.
 
-    def _write(self, record: bytes) -> None:
-        """All of *record* or nothing: a full disk must not leave half a record in the middle."""
-        size = os.fstat(self._fd).st_size
+    def _append(self, code: int, raw: bytes) -> int:
+        with self._appending:
+            with self._changing:
+                self._keep_to_the_bound()
+                seq, self._next = self._next, self._next + 1
+                self._write(record(seq, code, raw))
+                segment, fd = self._segments[-1], self._fd
+            _flush(fd)
+            with self._changing:
+                segment.waiting.add(seq)
+            if segment.size >= self._segment_bytes:
+                self._roll()
+            return seq
+
+    def _count(self) -> int:
+        return sum(len(segment.waiting) for segment in self._segments)
+
+    def _keep_to_the_bound(self) -> None:
+        held = sum(segment.size for segment in self._segments)
+        if held >= self._most_bytes or self._count() >= self._most_entries:
+            told = f"{self._directory} holds all it may: {self._count()} events, {held} bytes"
+            raise JournalFull(errno.EDQUOT, told)
+
+    def _write(self, data: bytes) -> None:
+        """All of *data* or nothing: a full disk must not leave half a record in the middle."""
+        segment = self._segments[-1]
+        size = segment.size
         try:
-            if os.write(self._fd, record) == len(record):
+            if os.write(self._fd, data) == len(data):
+                segment.size += len(data)
                 return
         except OSError:
             os.ftruncate(self._fd, size)
@@ -109,15 +159,23 @@ class Journal:
         raise OSError(errno.ENOSPC, f"the disk is full, {self._directory} cannot grow")
 
     def _roll(self) -> None:
-        with self._changing:
-            os.close(self._fd)
-            self._fd = self._begin_segment()
-            self._drop_done()
+        former = self._fd
+        try:
+            with self._changing:
+                self._fd = self._begin_segment()
+                os.close(former)
+                self._drop_done()
+        except OSError as error:  # The segment grows on.
+            log.warning("no new journal segment can be begun", extra={"error": str(error)})
 
     def _begin_segment(self) -> int:
         path = self._directory / f"{self._next:020d}.journal"
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        _flush_directory(self._directory)
+        try:
+            _flush_directory(self._directory)
+        except OSError:
+            os.close(fd)
+            raise
         self._segments.append(_Segment(path, set()))
         return fd
 
@@ -132,7 +190,7 @@ class Journal:
         self._highest = 0
         for path in sorted(self._directory.glob("*.journal")):
             found = {entry.seq: entry for entry in self._read(path, entries)}
-            self._segments.append(_Segment(path, set(found)))
+            self._segments.append(_Segment(path, set(found), path.stat().st_size))
             entries |= found
         for segment in self._segments:
             segment.waiting &= entries.keys()
@@ -143,9 +201,9 @@ class Journal:
         """The file's unreleased entries; releases of entries in *earlier* files apply at once."""
         own: dict[int, Entry] = {}
         self._highest = max(self._highest, int(path.stem) - 1)
-        for entry in _records(path):
+        for entry in records(path):
             self._highest = max(self._highest, entry.seq)
-            if entry.code != _RELEASED:
+            if entry.code != RELEASED:
                 own[entry.seq] = entry
                 continue
             own.pop(entry.seq, None)
@@ -156,36 +214,6 @@ class Journal:
         for segment in [one for one in self._segments if not one.waiting]:
             segment.path.unlink(missing_ok=True)
             self._segments.remove(segment)
-
-
-def _record(seq: int, code: int, raw: bytes) -> bytes:
-    return _HEAD.pack(_MARK, len(raw), _checksum(seq, code, raw), seq, code) + raw
-
-
-def _checksum(seq: int, code: int, raw: bytes) -> int:
-    return zlib.crc32(raw, zlib.crc32(struct.pack("<QB", seq, code)))
-
-
-def _records(path: Path) -> Iterator[Entry]:
-    """The whole records of a file; what follows the first broken one was never promised."""
-    data = path.read_bytes()
-    at = 0
-    while at < len(data):
-        record = _one_record(data, at)
-        if record is None:
-            log.warning("a torn journal tail is left out", extra={"file": path.name, "at": at})
-            return
-        yield record
-        at += _HEAD.size + len(record.raw)
-
-
-def _one_record(data: bytes, at: int) -> Entry | None:
-    if len(data) - at < _HEAD.size:
-        return None
-    mark, length, checksum, seq, code = _HEAD.unpack_from(data, at)
-    raw = data[at + _HEAD.size : at + _HEAD.size + length]
-    whole = mark == _MARK and len(raw) == length and checksum == _checksum(seq, code, raw)
-    return Entry(seq, code, raw) if whole else None
 
 
 def _flush(fd: int) -> None:

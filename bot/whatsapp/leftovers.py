@@ -12,9 +12,9 @@ from pathlib import Path
 from uuid import UUID
 
 from bot.whatsapp.arrivals import Arrivals
+from bot.whatsapp.aside import FOLDER, Aside
 from bot.whatsapp.files import CompanyFiles
-from bot.whatsapp.hosting import Host, arrivals_of
-from bot.whatsapp.journal import Journal
+from bot.whatsapp.host import Host, arrivals_of, journal_of
 from bot.whatsapp.locks import holding
 
 log = logging.getLogger(__name__)
@@ -46,14 +46,15 @@ class Leftovers:
         for folder in (self._state_dir / "journal").glob(_UUID):
             files = CompanyFiles(self._state_dir, UUID(folder.name))
             trace = _trace(files)
-            if any(size for _, size in trace) and trace != self._done.get(files.company_id):
+            written = any(size for _, size in trace) and trace != self._done.get(files.company_id)
+            if written or Aside(files.journal / FOLDER).ordered():
                 found.append(files)
         return found
 
     async def _take_in(self, files: CompanyFiles) -> None:
         host, left = await self._host(), 0
         try:
-            journal = Journal(files.journal)
+            journal = journal_of(host, files)
             try:
                 left = await _hand_over(arrivals_of(host, files, journal), files.company_id)
             finally:
@@ -84,6 +85,7 @@ def _trace(files: CompanyFiles) -> Trace:
     """Changes whenever the journal was written; empty while it changes under our eyes."""
     try:
         with os.scandir(files.journal) as found:
-            return tuple(sorted((file.name, file.stat().st_size) for file in found))
+            files = [each for each in found if each.name != FOLDER]
+            return tuple(sorted((file.name, file.stat().st_size) for file in files))
     except FileNotFoundError:
         return ()

@@ -16,8 +16,9 @@ from bot.whatsapp.arrivals import Accept
 from bot.whatsapp.connector import Connector, NeonizeConnector
 from bot.whatsapp.farewell import NumberTaken, claim_number
 from bot.whatsapp.files import CompanyFiles
-from bot.whatsapp.hosting import Delivery, Host, HostedCompany, LeaseLost, Leases, WantedCompany
-from bot.whatsapp.journal import Journal
+from bot.whatsapp.host import Delivery, Host, Leases, WantedCompany
+from bot.whatsapp.hosting import HostedCompany, LeaseLost
+from bot.whatsapp.journal import Journal, Refusal
 from bot.whatsapp.leftovers import Leftovers
 from bot.whatsapp.locks import holding
 from bot.whatsapp.patience import PATIENCE, Patience, Starts
@@ -59,7 +60,7 @@ class Sessions:
         self._look_seconds = look_seconds
         self._patience = patience
         self._books = SessionBooks()
-        self._journals: set[Journal] = set()
+        self._journals: dict[UUID, Journal] = {}
         self._hosted: dict[UUID, asyncio.Task[None]] = {}
         self._leaving: set[UUID] = set()
         self._restarts: Counter[Reason] = Counter()
@@ -74,7 +75,12 @@ class Sessions:
 
     def unstored(self) -> int:
         """How many messages of the companies hosted here wait on the disk for intake."""
-        return sum(journal.waiting for journal in self._journals)
+        return sum(journal.waiting for journal in self._journals.values())
+
+    def refusals(self) -> dict[UUID, Refusal]:
+        """The companies hosted here whose new messages find no room on the disk, and why."""
+        journals = self._journals.items()
+        return {company: journal.refusal for company, journal in journals if journal.refusal}
 
     def restarts(self, reason: Reason) -> int:
         """How often a session ended by itself for this reason and was begun again."""

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from bot.whatsapp.arrivals import Accept, Arrivals
-from bot.whatsapp.events import CALL_OFFER, Horizon, MessageReader
+from bot.whatsapp.aside import Order
+from bot.whatsapp.events import CALL_OFFER, Horizon, Ignored, MessageReader
 from bot.whatsapp.journal import Journal
 from bot.whatsapp.library import Protos
-from models.errors import RetryLater
+from models.errors import GiveUp, RetryLater
 from models.values import InboundMessage, Kind
 from tests.bot.whatsapp.conftest import COMPANY, MakeEvent
 
@@ -129,16 +130,181 @@ async def test_a_store_that_is_away_keeps_the_order(make: Make, make_event: Make
     assert await intake.holds(3) == ["0", "1", "2"]
 
 
-async def test_a_message_that_can_never_be_stored_does_not_stop_the_next_and_stays_on_disk(
+async def test_a_message_that_can_never_be_stored_is_set_aside_and_does_not_stop_the_next(
     make: Make, journal: Journal, make_event: MakeEvent
 ) -> None:
-    intake = Intake(*[ZeroDivisionError()] * 5)
+    intake = Intake(*[ZeroDivisionError("of Ana's words")] * 3)
+    arrivals = make(intake.accept)
+    arrivals.keep(make_event("veneno", ID="A1"))
+    arrivals.keep(make_event("sana", ID="A2"))
+
+    assert await intake.holds(1) == ["sana"]
+    (event,) = journal.aside.waiting()
+    assert event.entry.raw == make_event("veneno", ID="A1")
+    assert (event.why, event.at) == ("ZeroDivisionError", NOW.isoformat())
+    assert journal.waiting == 0
+
+
+async def test_what_postgresql_can_never_take_is_set_aside_at_the_first_try(
+    make: Make, journal: Journal, make_event: MakeEvent
+) -> None:
+    intake = Intake(GiveUp("PostgreSQL cannot take the values"))
+    arrivals = make(intake.accept)
+    arrivals.keep(make_event("veneno", ID="A1"))
+    arrivals.keep(make_event("sana", ID="A2"))
+
+    assert await intake.holds(1) == ["sana"]
+    assert journal.aside.count() == 1
+
+
+async def test_a_fault_that_passes_sets_nothing_aside(
+    make: Make, journal: Journal, make_event: MakeEvent
+) -> None:
+    intake = Intake(ZeroDivisionError(), RetryLater("away"), ZeroDivisionError())
+    make(intake.accept).keep(make_event("hola"))
+
+    assert await intake.holds(1) == ["hola"]
+    assert journal.aside.count() == 0
+
+
+async def test_an_event_whose_reading_fails_is_kept_and_set_aside(
+    make: Make, journal: Journal, make_event: MakeEvent, protos: Protos, tmp_path: Path
+) -> None:
+    class Stumbling(MessageReader):
+        def read(self, raw: bytes, *, seq: int, now: datetime) -> InboundMessage | Ignored:
+            if b"veneno" in raw:
+                raise KeyError("a field nobody thought of")
+            return super().read(raw, seq=seq, now=now)
+
+    left = journal.append(17, make_event("veneno, de antes", ID="A0"))
+    journal.close()
+    journal, intake = Journal(tmp_path), Intake()
+    reader = Stumbling(COMPANY, protos, Horizon(None, timedelta(hours=12)))
+    arrivals = Arrivals(
+        journal, reader, accept=intake.accept, now=lambda: NOW, patience=lambda _: 0.01
+    )
+    arrivals.replay()
+    arrivals.keep(make_event("veneno", ID="A1"))
+    arrivals.keep(make_event("sana", ID="A2"))
+    taking = asyncio.ensure_future(arrivals.hand_over())
+
+    assert await intake.holds(1) == ["sana"]
+    assert [one.entry.seq for one in journal.aside.waiting()] == [left, left + 1]
+    taking.cancel()
+
+
+async def test_what_is_ordered_back_is_taken_in_and_what_is_dropped_goes(
+    make: Make, journal: Journal, make_event: MakeEvent
+) -> None:
+    intake = Intake(*[ZeroDivisionError()] * 6)
+    arrivals = make(intake.accept)
+    arrivals.keep(make_event("de nuevo", ID="A1"))
+    arrivals.keep(make_event("fuera", ID="A2"))
+    arrivals.keep(make_event("sana", ID="A3"))
+    await intake.holds(1)
+    again, drop = (one.entry.seq for one in journal.aside.waiting())
+
+    journal.aside.order(Order.RETRY, again)
+    journal.aside.order(Order.DROP, drop)
+    arrivals.obey()
+
+    assert await intake.holds(2) == ["sana", "de nuevo"]
+    assert journal.aside.events() == []
+    assert journal.waiting == 0
+
+
+async def test_what_fails_again_is_set_aside_again(
+    make: Make, journal: Journal, make_event: MakeEvent
+) -> None:
+    intake = Intake(*[ZeroDivisionError()] * 3)
+    arrivals = make(intake.accept)
+    arrivals.keep(make_event("veneno", ID="A1"))
+    arrivals.keep(make_event("sana", ID="A2"))
+    await intake.holds(1)
+    (first,) = journal.aside.waiting()
+
+    intake.errors = [ZeroDivisionError()] * 3
+    journal.aside.order(Order.RETRY)
+    arrivals.obey()
+    arrivals.keep(make_event("otra", ID="A3"))
+    await intake.holds(2)
+
+    (again,) = journal.aside.events()
+    assert again.entry.raw == first.entry.raw
+    assert again.entry.seq > first.entry.seq
+
+
+async def test_an_owners_message_set_aside_keeps_its_chat_silent_until_somebody_has_decided(
+    make: Make, journal: Journal, make_event: MakeEvent, tmp_path: Path
+) -> None:
+    intake = Intake(*[ZeroDivisionError()] * 3)
+    first = make(intake.accept)
+    first.keep(make_event("yo sigo", own=True, ID="A1"))
+    first.keep(make_event("sana", ID="A2"))
+    await intake.holds(1)
+    assert first.hand(LID).pending
+    journal.close()
+
+    journal = Journal(tmp_path)
+    later = Intake()
+    again = make(later.accept, journal)
+    again.replay()
+    assert again.hand(LID).pending
+    journal.aside.order(Order.RETRY)
+    again.obey()
+
+    assert await later.holds(1) == ["yo sigo"]
+    assert not again.hand(LID).pending
+
+
+async def test_killed_between_setting_aside_and_forgetting_it_is_not_tried_again(
+    make: Make, journal: Journal, make_event: MakeEvent, tmp_path: Path
+) -> None:
+    seq = journal.append(17, make_event("veneno"))
+    entry = journal.find(seq)
+    assert entry is not None
+    journal.aside.keep(entry, why="ZeroDivisionError", at=NOW)
+    journal.close()
+
+    journal, intake = Journal(tmp_path), Intake()
+    arrivals = make(intake.accept, journal)
+
+    assert arrivals.replay() == 0
+    assert (journal.waiting, journal.aside.count()) == (0, 1)
+
+
+async def test_what_cannot_be_set_aside_stays_in_the_journal_and_blocks_nobody(
+    make: Make, journal: Journal, make_event: MakeEvent, tmp_path: Path
+) -> None:
+    (tmp_path / "aside").touch()  # Where the folder should be.
+    intake = Intake(*[ZeroDivisionError()] * 3)
     arrivals = make(intake.accept)
     arrivals.keep(make_event("veneno", ID="A1"))
     arrivals.keep(make_event("sana", ID="A2"))
 
     assert await intake.holds(1) == ["sana"]
     assert journal.waiting == 1
+
+
+async def test_a_full_journal_holds_the_client_back_until_intake_has_taken_some(
+    make: Make, make_event: MakeEvent, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    intake = Intake()
+    intake.open.clear()
+    journal = Journal(tmp_path / "small", most_entries=1)
+    arrivals = make(intake.accept, journal)
+    arrivals.keep(make_event("uno", ID="A1"))
+    waiting = asyncio.ensure_future(asyncio.to_thread(arrivals.keep, make_event("dos", ID="A2")))
+    async with asyncio.timeout(5):
+        while journal.refusal is None:  # noqa: ASYNC110  # Another thread sets it.
+            await asyncio.sleep(0.005)
+    assert not waiting.done()
+
+    intake.open.set()
+
+    assert await intake.holds(2) == ["uno", "dos"]
+    assert journal.refusal is None
+    assert any("the journal holds all it may" in line for line in caplog.messages)
 
 
 async def test_groups_and_the_like_cost_no_write(

@@ -13,7 +13,8 @@ import pytest
 from bot.config import WhatsApp
 from bot.whatsapp.callbacks import Observer
 from bot.whatsapp.files import CompanyFiles, Pairing
-from bot.whatsapp.hosting import Host, HostedCompany, WantedCompany
+from bot.whatsapp.host import Host, WantedCompany
+from bot.whatsapp.hosting import HostedCompany
 from bot.whatsapp.library import Protos
 from bot.whatsapp.patience import Patience, Starts
 from bot.whatsapp.states import Reason, State
@@ -61,7 +62,7 @@ class Hosting:
             now=lambda: PAIRED_AT + timedelta(seconds=self._loop.time()),
             look_seconds=HOUR,
             patience=patience,
-            journals=set(),
+            journals={},
             starts=lambda _: kept,
             suspects=Suspects(patience),
             on_restart=self.restarts.append,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.whatsapp.journal import Entry, Journal
+from bot.whatsapp.journal import Journal, JournalFull, Refusal
+from bot.whatsapp.journal_records import Entry
 
 
 def reopened(journal: Journal, folder: Path) -> list[Entry]:
@@ -123,6 +124,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_record(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     assert caught.value.errno == errno.ENOSPC
+    assert journal.refusal is Refusal.DISK
     journal.append(17, b"after")
     assert [entry.raw for entry in reopened(journal, tmp_path)] == [b"before", b"after"]
 
@@ -190,3 +192,55 @@ def test_a_closed_journal_refuses_instead_of_writing_into_another_file(tmp_path:
         other.flush()
 
     assert (tmp_path / "other").read_bytes() == b""
+
+
+@pytest.mark.parametrize(("bound", "fit"), [({"most_bytes": 2000}, 4), ({"most_entries": 3}, 3)])
+def test_at_its_bound_it_refuses_and_takes_more_once_some_are_released(
+    tmp_path: Path, bound: dict[str, int], fit: int
+) -> None:
+    journal = Journal(tmp_path, segment_bytes=500, **bound)
+    numbers = [journal.append(17, b"x" * 600) for _ in range(fit)]
+    with pytest.raises(JournalFull, match="holds all it may"):
+        journal.append(17, b"one too many")
+    assert journal.refusal is Refusal.BOUND
+    assert sum(file.stat().st_size for file in tmp_path.glob("*.journal")) < 2700
+
+    for number in numbers:
+        journal.release(number)
+    journal.append(17, b"after")
+
+    assert journal.refusal is None
+    assert [entry.raw for entry in reopened(journal, tmp_path)] == [b"after"]
+
+
+def test_what_an_earlier_process_left_counts_for_the_bound(tmp_path: Path) -> None:
+    first = Journal(tmp_path)
+    first.append(17, b"x" * 3000)
+    first.close()
+
+    with pytest.raises(JournalFull):
+        Journal(tmp_path, most_bytes=2000).append(17, b"more")
+
+
+def test_a_segment_that_cannot_be_begun_lets_the_former_one_grow(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal", segment_bytes=100)
+    journal.append(17, b"x" * 50)
+    (tmp_path / "journal").rename(tmp_path / "away")  # Nothing can be made there now.
+
+    journal.append(17, b"first" * 30)
+    journal.append(17, b"second" * 30)
+
+    (tmp_path / "away").rename(tmp_path / "journal")
+    assert [entry.raw[:6] for entry in reopened(journal, tmp_path / "journal")] == [
+        *(b"xxxxxx", b"firstf"),
+        b"second",
+    ]
+
+
+def test_an_entry_that_waits_is_found_again_and_a_released_one_is_not(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    kept, gone = journal.append(17, b"kept"), journal.append(36, b"gone")
+    journal.release(gone)
+
+    assert journal.find(kept) == Entry(kept, 17, b"kept")
+    assert journal.find(gone) is None

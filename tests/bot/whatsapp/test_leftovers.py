@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from bot.whatsapp.aside import Order
 from bot.whatsapp.events import MESSAGE
 from bot.whatsapp.journal import Journal
 from bot.whatsapp.locks import holding
@@ -106,3 +107,23 @@ async def test_a_journal_that_cannot_be_read_holds_up_no_other(
 
     assert desk.messages[0].company_id == companies[1]
     assert caplog.text.count("a journal cannot be read") == 1
+
+
+async def test_so_is_what_was_set_aside_once_somebody_orders_it_back(
+    machine: Machine, make_event: MakeEvent
+) -> None:
+    company = uuid4()
+    leave(machine, company, make_event("hola"))
+    journal = Journal(machine.files(company).journal)
+    (entry,) = journal.leftovers()
+    journal.aside.keep(entry, why="ZeroDivisionError", at=machine.now)
+    journal.release(entry.seq)
+    journal.close()
+
+    async with machine.running() as desk:
+        await asyncio.sleep(0.3)
+        assert desk.messages == []
+        journal.aside.order(Order.RETRY)
+        await desk.until(lambda: len(desk.messages) == 1)
+
+    assert journal.aside.events() == []

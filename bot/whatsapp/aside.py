@@ -1,0 +1,113 @@
+"""Events that intake fails on again and again by a defect of ours: kept until somebody acts.
+
+Each has a file of its own beside the journal, so that nothing waits behind it and nothing vanishes.
+``lyrox aside`` orders what becomes of one by giving its file another ending; whoever holds the
+company does it.
+"""
+
+import binascii
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from uuid import UUID
+
+from bot.whatsapp.files import read_whole, write_whole
+from bot.whatsapp.journal_records import Entry
+
+FOLDER = "aside"
+_KEPT = ".json"
+
+
+class Order(StrEnum):
+    """What is to be done with an event."""
+
+    RETRY = ".retry"
+    DROP = ".drop"
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """One event, when it was set aside and why: the name of the error, never its words."""
+
+    file: Path
+    entry: Entry
+    why: str
+    at: str
+
+
+class Aside:
+    """One company's events that were set aside; safe to use from any thread and process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, entry: Entry, *, why: str, at: datetime) -> None:
+        """Keep an event; it is on the disk when this returns. Raises OSError."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        words = {"code": str(entry.code), "raw": entry.raw.hex(), "why": why}
+        write_whole(self._file(entry.seq, _KEPT), words | {"at": at.isoformat()})
+
+    def holds(self, seq: int) -> bool:
+        """Whether the event of that number is here."""
+        return any(self._file(seq, ending).exists() for ending in (_KEPT, *Order))
+
+    def events(self, *endings: str) -> list[SetAside]:
+        """The readable ones with such endings, the oldest first; by default all of them."""
+        files = self._files(*(endings or (_KEPT, *Order)))
+        return [event for event in map(_read, files) if event is not None]
+
+    def count(self) -> int:
+        """How many wait for somebody to act."""
+        return len(self._files(_KEPT))
+
+    def order(self, order: Order, seq: int | None = None) -> int:
+        """Have one event, or all, taken in again or dropped; how many that are."""
+        files = [each for each in self._files(_KEPT) if seq in (None, int(each.stem))]
+        for each in files:
+            each.rename(each.with_suffix(order))
+        return len(files)
+
+    def waiting(self) -> list[SetAside]:
+        """Those that wait for somebody to act, the oldest first."""
+        return self.events(_KEPT)
+
+    def ordered(self) -> list[SetAside]:
+        """Those that somebody has decided on."""
+        return self.events(*Order)
+
+    def _files(self, *endings: str) -> list[Path]:
+        try:
+            with os.scandir(self._folder) as found:
+                names = [each.name for each in found]
+        except FileNotFoundError:
+            return []
+        return [self._folder / name for name in sorted(names) if name.endswith(endings)]
+
+    def _file(self, seq: int, ending: str) -> Path:
+        return self._folder / f"{seq:020d}{ending}"
+
+
+def set_aside_in(state_dir: Path) -> dict[UUID, int]:
+    """How many events wait for somebody to act, by company; those without any are left out."""
+    counts = {company: Aside(folder).count() for company, folder in _folders(state_dir)}
+    return {company: count for company, count in counts.items() if count}
+
+
+def _folders(state_dir: Path) -> Iterator[tuple[UUID, Path]]:
+    for folder in (state_dir / "journal").glob(f"*/{FOLDER}"):
+        try:
+            yield UUID(folder.parent.name), folder
+        except ValueError:
+            continue
+
+
+def _read(file: Path) -> SetAside | None:
+    words = read_whole(file)
+    try:
+        entry = Entry(int(file.stem), int(words["code"]), binascii.unhexlify(words["raw"]))
+        return SetAside(file, entry, words["why"], words["at"])
+    except (KeyError, ValueError):
+        return None
