@@ -8,35 +8,28 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 from uuid import UUID
 
 from bot import logs
-from bot.alerts.model_watch import ModelWatch
 from bot.alerts.opening import open_alerts
 from bot.config import Daemon as DaemonSettings
-from bot.config import Settings, secret
+from bot.config import Settings
 from bot.daemon import Daemon
-from bot.directory import HeardDelivery, LeaseDesk, PublicStates
+from bot.directory import HeardDelivery, LeaseDesk, PublicStates, watch_sessions
+from bot.engine import open_engine
 from bot.garbage import expect_long_life
 from bot.hosts import Host
-from bot.jobs import open_doorbell
-from bot.lanes import Chat
-from bot.llm import open_model
-from bot.metrics import Metrics
 from bot.notes import Notes
 from bot.pairing_site import pairing_site
 from bot.recycle import Recycling
-from bot.road import open_road
 from bot.seed import seed_emilio_born
 from bot.session_keys import WhatsAppStates
 from bot.shard import announced, hold_shard
 from bot.signals import stopping
-from bot.stores import Urls, open_stores, urls_of
+from bot.stores import Urls, urls_of
 from bot.wakes import Wakes
-from bot.watching import watch_models, watch_sessions, watch_stores
+from bot.watching import watch_stores
 from bot.whatsapp.sessions import Connector, Sessions
-from handlers import build, load_prompts
 from models import database
 from models.alerts import AlertDesk
 from models.errors import StartAgain
@@ -87,43 +80,12 @@ async def _opened(
     connector: Connector | None,
     recycling: Callable[[DaemonSettings, int], Recycling],
 ) -> AsyncIterator[Daemon]:
-    metrics, models = Metrics(), ModelWatch()
-    prompts = load_prompts()
-
-    def on_call(target: str, outcome: str, seconds: float, tokens: int) -> None:
-        metrics.llm_call(target, outcome, seconds, tokens)
-        models.heard(target, outcome, seconds, tokens)
-
     async with AsyncExitStack() as stack:
-        stores = await stack.enter_async_context(open_stores(settings, urls))
-        doorbell = await stack.enter_async_context(open_doorbell(urls.redis))
-        model = await stack.enter_async_context(
-            open_model(settings.llm, prompts, secrets=secret, on_call=on_call)
-        )
-
-        async def ring(chat: Chat, newest: str) -> None:
-            await doorbell.ring(*chat, newest, datetime.now(UTC))
-
-        road = await stack.enter_async_context(
-            open_road(
-                settings,
-                stores,
-                build(
-                    model,
-                    prompts,
-                    settings.conversation.pause_minutes,
-                    call_sentence=settings.conversation.call_sentence,
-                    call_minutes=settings.conversation.call_minutes,
-                ),
-                prompts=prompts,
-                host=host,
-                metrics=metrics,
-                ring=ring,
-            )
-        )
+        engine = await stack.enter_async_context(open_engine(settings, urls, host, rings=True))
+        road, metrics, stores = engine.road, engine.metrics, engine.stores
         desk = AlertDesk(stores.call)
         alerts = await stack.enter_async_context(
-            open_alerts(settings, desk, metrics, models, targets=model.states)
+            open_alerts(settings, desk, metrics, engine.models, targets=engine.model.states)
         )
         wakes = Wakes(stores.redis, Notes(road.delivery, road.lanes.ring_now).hear)
         states = PublicStates(
@@ -151,15 +113,10 @@ async def _opened(
             told=alerts.pairing_ended,
         )
         await stack.enter_async_context(site)
-        metrics.watch("doorbell_malformed", lambda: doorbell.skipped)
         recycled = recycling(settings.daemon, host.shard)
         watch_sessions(metrics, sessions, recycled)
-        watch_stores(metrics, stores, doorbell, wakes)
-        watch_models(metrics, model)
-        yield Daemon(
-            *(settings, stores, road, doorbell, wakes, sessions, states, alerts, recycled, metrics),
-            model.describe(),
-        )
+        watch_stores(metrics, stores, engine.doorbell, wakes)
+        yield Daemon(engine, wakes, sessions, states, alerts, recycled)
 
 
 async def _set_up(urls: Urls) -> None:

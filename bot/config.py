@@ -30,10 +30,11 @@ class Daemon(_Section):
     state_dir: Folder = Path("var/state")
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     drain_seconds: Seconds = 25.0
+    turns_here: bool = True
     recycle_memory_mb: Annotated[int, Field(ge=0, le=2**20)] = 1024
     recycle_files_percent: Annotated[int, Field(ge=10, le=100)] = 60
-
     disk_low_mb: Annotated[int, Field(ge=0, le=2**20)] = 1024
+
     @field_validator("recycle_memory_mb")
     @classmethod
     def _enough(cls, megabytes: int) -> int:
@@ -72,8 +73,8 @@ class WhatsApp(_Section):
     max_age_hours: Annotated[float, Field(gt=0, le=24 * 14)] = 12.0
     media_megabytes: Annotated[int, Field(ge=1, le=64)] = 16
     media_seconds: Annotated[float, Field(ge=1, le=120)] = 20.0
-
     journal_megabytes: Annotated[int, Field(ge=16, le=4096)] = 64
+
 
 class Conversation(_Section):
     """When a turn begins, how a reply is paced, and how long a chat stays with a human."""

@@ -4,14 +4,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 from bot.delivery import Delivery
 from bot.metrics import Metrics
+from bot.recycle import CAUSES, Recycling
 from bot.session_keys import WhatsAppState, WhatsAppStates
 from bot.wakes import Wakes
 from bot.whatsapp.files import Pairing
-from bot.whatsapp.sessions import WantedCompany
+from bot.whatsapp.patience import RETRIED
+from bot.whatsapp.sessions import Sessions, WantedCompany
 from bot.whatsapp.states import MEANINGS, Phase, State, WayOut
 from bot.wire import Wire
 from models.desk import Desk
@@ -143,6 +146,15 @@ class PublicStates:
             await self._states.set(company_id, WhatsAppState(state.phase.value))
         except RetryLater as error:
             log.debug("a state is not in Redis yet", extra={"why": str(error)})
+
+
+def watch_sessions(metrics: Metrics, sessions: Sessions, recycling: Recycling) -> None:
+    """What waits on the disk, and what was begun again: sessions, and this process itself."""
+    metrics.watch("journal_entries", sessions.unstored)
+    for reason in RETRIED:
+        metrics.watch("session_restarts", partial(sessions.restarts, reason), reason=reason.value)
+    for cause in CAUSES:
+        metrics.watch("recycles", partial(recycling.count, cause), cause=cause)
 
 
 def _words(state: State) -> dict[str, str]:

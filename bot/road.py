@@ -80,8 +80,10 @@ async def open_road(
     host: Host,
     metrics: Metrics,
     ring: Ring | None = None,
+    heard: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[Road]:
-    """Build the road on open stores. *ring* hands a chat to any worker; None runs turns here.
+    """Build the road on open stores. *ring* hands a chat to whoever answers first; without it, and
+    while nobody would hear it (*heard*), turns run here.
 
     Leaving the context finishes the turns at work, writes the history and signs the host off.
     """
@@ -97,8 +99,9 @@ async def open_road(
         recall = Recall(cache, stores.conversations)
 
         async def call(chat: Chat, newest: str) -> None:
-            if ring is not None and newest:
-                recall.begin(chat)
+            if ring is not None and newest and heard():
+                if settings.daemon.turns_here:
+                    recall.begin(chat)
                 try:
                     await ring(chat, newest)
                     metrics.rang()

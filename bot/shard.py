@@ -43,15 +43,15 @@ def daemon_runs(state_dir: Path) -> bool:
     return bool(running_shards(state_dir))
 
 
-def listen_of(listen: str, shard: int, *, key: str = "web.listen") -> str:
-    """Where a shard answers: the configured port plus its number. Port 0 picks a free one."""
+def listen_of(listen: str, number: int, *, key: str = "web.listen", who: str = "shard") -> str:
+    """Where a process answers: the configured port plus its number. Port 0 picks a free one."""
     host, _, port = listen.rpartition(":")
-    number = int(port) and int(port) + shard
-    if number > 65535:
+    own = int(port) and int(port) + number
+    if own > 65535:
         raise StartupRefused(
-            f"{key}: port {port} plus shard {shard} is above 65535; choose a lower port"
+            f"{key}: port {port} plus {who} {number} is above 65535; choose a lower port"
         )
-    return f"{host}:{number}"
+    return f"{host}:{own}"
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from bot.config import Settings
 from bot.config import Stores as StoreSettings
 from bot.redis_store import RedisStore
 from bot.whatsapp.states import Phase, Reason, State
+from bot.workers import NONE_LIVES
 from models.alerts import AlertDesk
 from models.conversations import Conversations
 from models.desk import Desk
@@ -100,10 +101,12 @@ class StatusPage:
                 key: seen.get(key, 0)
                 for key in ("pending", "oldest_seconds", "outbox", "waiting_turns")
             },
+            "turns_here": self._settings.daemon.turns_here,
+            "workers": seen.get("workers", []),
             "handovers": seen["handovers"],
             "alerts": seen.get("alerts", {"open": [], "waiting": 0, "dead": 0, "letters": []}),
             "too_old": seen["too_old"],
-            "stores": _kinds(self._settings.stores),
+            "stores": kinds(self._settings.stores),
             "llm": self._model,
             "uptime_seconds": round(time.monotonic() - self._began),
             "version": version("lyrox"),
@@ -118,11 +121,11 @@ class StatusPage:
     async def welcome(self, listen: str) -> list[str]:
         """What a person at the terminal needs after the start."""
         seen = await self._desk.overview()
-        kinds = ", ".join(f"{name} {kind}" for name, kind in _kinds(self._settings.stores).items())
+        found = kinds(self._settings.stores).items()
         slugs = [company["slug"] for company in seen["companies"]]
         return [
             f"LYROX {version('lyrox')} is running; health and metrics on http://{listen}",
-            f"stores: {kinds}",
+            f"stores: {', '.join(f'{name} {kind}' for name, kind in found)}",
             f"language model: {self._model}",
             f"companies: {', '.join(slugs) or 'none yet: lyrox seed emilio-born'}",
             *_next_steps(slugs),
@@ -135,7 +138,10 @@ class StatusPage:
         """All stores are asked at once: what is wrong, and what PostgreSQL knows."""
         asked = await asyncio.gather(*(question.ask() for question in self._questions))
         seen = asked[0][1] or {"companies": [], "handovers": [], "too_old": []}
-        return [problem for problem, _ in asked if problem], seen
+        problems = [problem for problem, _ in asked if problem]
+        if not self._settings.daemon.turns_here and seen.get("workers") == []:
+            problems.append(NONE_LIVES)
+        return problems, seen
 
     def _company(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Its state by this process, or by what its holder has recorded."""
@@ -164,7 +170,8 @@ def _heard(asked: asyncio.Future[Any]) -> None:
         asked.exception()
 
 
-def _kinds(stores: StoreSettings) -> dict[str, str]:
+def kinds(stores: StoreSettings) -> dict[str, str]:
+    """Whose each store is."""
     return {name: "by URL" if getattr(stores, name) else "private" for name in STORES}
 
 

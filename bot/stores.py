@@ -57,13 +57,13 @@ async def urls_of(
 
     Leaving the context returns only when private servers that nobody else uses have ended.
     """
-    own = {POSTGRES: settings.postgres, VALKEY: settings.redis, MONGOD: settings.mongo}
-    private = [name for name in names if not own[name]]
+    own = _own(settings)
+    lacking = private(settings, names)
     wanted = {name: own[name] for name in names if own[name]}
-    if not private:
+    if not lacking:
         yield _urls(wanted)
         return
-    async with services(settings.data_dir, private, progress=progress) as started:
+    async with services(settings.data_dir, lacking, progress=progress) as started:
         yield _urls({**wanted, **started})
 
 
@@ -77,6 +77,16 @@ async def open_stores(settings: Settings, urls: Urls) -> AsyncIterator[Stores]:
         open_conversations(urls.mongo, sizes.mongo_database) as conversations,
     ):
         yield Stores(urls, database, redis, conversations)
+
+
+def private(settings: StoreSettings, names: Iterable[str] = ALL) -> list[str]:
+    """Those of *names* without a URL: private ones, each in a folder of its name."""
+    own = _own(settings)
+    return [name for name in names if not own[name]]
+
+
+def _own(settings: StoreSettings) -> dict[str, str]:
+    return {POSTGRES: settings.postgres, VALKEY: settings.redis, MONGOD: settings.mongo}
 
 
 def _urls(found: Mapping[str, str]) -> Urls:

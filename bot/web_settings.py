@@ -10,18 +10,20 @@ from bot.section import Section
 
 PLACE = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):\d{1,5}"
 
+Loopback = Annotated[str, Field(pattern=r"^(127\.0\.0\.1|\[::1\]|localhost):\d{1,5}$")]
+
 
 class Web(Section):
-    """Two listeners, ``host:port``: ours (``listen``, loopback only) and the pairing page's.
+    """The listeners, ``host:port``: ours (``listen``, a worker's ``worker_listen``, loopback only)
+    and the pairing page's.
 
     Port 0 picks a free one. ``public_listen`` is empty where there is no pairing page;
     ``public_url`` is how people reach it. ``trusted_proxies`` are the addresses and networks whose
     ``X-Forwarded-For`` is believed.
     """
 
-    listen: Annotated[str, Field(pattern=r"^(127\.0\.0\.1|\[::1\]|localhost):\d{1,5}$")] = (
-        "127.0.0.1:8710"
-    )
+    listen: Loopback = "127.0.0.1:8710"
+    worker_listen: Loopback = "127.0.0.1:8810"
     public_listen: Annotated[str, Field(pattern=rf"^({PLACE})?$")] = ""
     public_url: str = ""
     trusted_proxies: Annotated[tuple[str, ...], Field(strict=False)] = ("127.0.0.1", "::1")

@@ -105,6 +105,11 @@ class Desk:
         row = await self._call("desk_overview")
         return dict(parsed(next(iter(row.values()))))
 
+    async def workers(self) -> list[dict[str, Any]]:
+        """Living workers: ``name``, ``number``, ``seconds`` since their start, ``turns`` at work."""
+        row = await self._call("desk_workers")
+        return list(parsed(next(iter(row.values()))))
+
     async def wanted(self, host: UUID) -> list[Wanted]:
         """Companies that should have a session, as *host* sees them."""
         rows = await self._rows("desk_wanted", host)

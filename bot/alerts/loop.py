@@ -64,9 +64,7 @@ class AlertLoop:
             self._looking = False
 
     async def _look(self, now: datetime) -> None:
-        if (down := self._models.news(self._targets())) is not None:
-            await self._desk.note_all("llm", {"down": down}, now)
-            self._models.told(down)
+        await self._models.tell(self._desk, self._targets(), now)
         seen = await self._desk.look(now)
         if seen.news:
             await self._watch.round(now)

@@ -1,8 +1,10 @@
 """Whether any language model answers, by what became of the calls."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from bot.llm.faults import Outcome
+from models.alerts import AlertDesk
 
 BAD = frozenset(
     {
@@ -41,3 +43,9 @@ class ModelWatch:
     def told(self, down: bool) -> None:
         """This is known to everybody now."""
         self._told = down
+
+    async def tell(self, desk: AlertDesk, targets: Iterable[str], now: datetime) -> None:
+        """Put the news, if there are any, where every company's alerts are judged."""
+        if (down := self.news(targets)) is not None:
+            await desk.note_all("llm", {"down": down}, now)
+            self.told(down)

@@ -76,6 +76,11 @@ def _daemon(commands: _Group) -> None:
     run.add_argument("--shard", metavar="N", type=_shard, default=0, help="the process's number")
     run.add_argument("--setup", action="store_true", help="migrate and seed first")
     run.add_argument("--check", action="store_true", help="only check configuration and prompts")
+    worker = commands.command("worker", "run:work", "answer beside the daemon, without WhatsApp")
+    worker.add_argument(
+        "--number", metavar="N", type=_shard, default=0, help="the worker's number on this machine"
+    )
+    worker.add_argument("--check", action="store_true", help="only check configuration and prompts")
     _json(commands.command("status", "status:status", "say how the daemon and its companies are"))
 
 

@@ -1,4 +1,4 @@
-"""``lyrox run``: the daemon itself, or only a check of what it would start with."""
+"""``lyrox run`` and ``lyrox worker``, or only a check of what they would start with."""
 
 import os
 
@@ -20,6 +20,18 @@ def run(arguments: Arguments) -> int:
     from bot import app, event_loop
 
     return event_loop.run(app.run(settings, shard=arguments.shard, setup=arguments.setup))
+
+
+def work(arguments: Arguments) -> int:
+    """Answer until stopped, without any WhatsApp; ``--check`` as above."""
+    path = find(arguments.config)
+    settings = load(path)
+    if arguments.check:
+        return _check(str(path))
+    os.umask(0o077)  # Private stores may be started afresh by whoever joins them.
+    from bot import event_loop, worker
+
+    return event_loop.run(worker.run(settings, number=arguments.number))
 
 
 def _check(path: str) -> int:

@@ -70,6 +70,7 @@ def _pretty(said: Mapping[str, Any]) -> Iterator[str]:
         yield from map(_line, shards)
     for problem in said.get("problems", ()):
         yield f"  problem: {problem}"
+    yield from map(_worker, said.get("workers", ()))
     if companies := said.get("companies"):
         yield ""
         yield _table(companies, several=len(shards) > 1)
@@ -109,6 +110,11 @@ def _line(shard: Mapping[str, Any]) -> str:
     if shard["listen"]:
         parts.append(f"http://{shard['listen']}")
     return f"  shard {shard['shard']}: {', '.join(parts)}"
+
+
+def _worker(worker: Mapping[str, Any]) -> str:
+    turns, up = count(worker["turns"], "turn"), duration(worker["seconds"])
+    return f"  worker {worker['number']} ({worker['name']}): up {up}, {turns} at work"
 
 
 def _table(companies: Iterable[Mapping[str, Any]], *, several: bool) -> str:

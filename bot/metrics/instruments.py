@@ -183,6 +183,9 @@ class Now:
             registry=registry,
         )
         self.sessions = Children(sessions.labels)
+        self.workers = Gauge(
+            "lyrox_workers", "Processes that answer beside the daemons.", registry=registry
+        )
         self.lag = Histogram(
             "lyrox_loop_lag_seconds",
             "How late the event loop came to what was due.",

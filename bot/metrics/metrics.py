@@ -96,6 +96,10 @@ class Metrics:
         self._now.backlog["pending_messages"].set(pending)
         self._now.backlog["ready_parts"].set(ready)
 
+    def workers(self, living: int) -> None:
+        """How many processes answer beside the daemons."""
+        self._now.workers.set(living)
+
     def sessions(self, counts: Mapping[str, int]) -> None:
         """How many sessions of this process are in each state; states not named have none."""
         for state in {*self._now.sessions, *counts}:

@@ -789,6 +789,7 @@ BEGIN
     'outbox', (SELECT count(*) FROM outbox WHERE state IN ('ready', 'sending')),
     'waiting_turns', (SELECT count(*) FROM turns WHERE state = 'open' AND due_at > now()),
     'too_old', desk_too_old(50),
+    'workers', desk_workers(),
     'handovers', (SELECT coalesce(jsonb_agg(jsonb_build_object('company', co.slug,
         'customer', c.phone, 'name', c.name, 'reason', c.pause_reason, 'until', c.paused_until)
         ORDER BY c.paused_until), '[]'::jsonb)

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import tomllib
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -52,10 +53,15 @@ class Home:
         self.state_dir = folder / "var" / "state"
         self.data_dir = folder / "var" / "stores"
         folder.mkdir(parents=True, exist_ok=True)
-        web = {"listen": "127.0.0.1:0"}
+        web = {"listen": "127.0.0.1:0", "worker_listen": "127.0.0.1:0"}
         self.write(
             {"web": web, "conversation": QUICK, "daemon": {"drain_seconds": 5.0}, **sections}
         )
+
+    def change(self, section: str, **values: Any) -> None:
+        """Have these keys of a section say something else from the next start on."""
+        sections = tomllib.loads(self.config.read_text(encoding="utf-8"))
+        self.write({**sections, section: {**sections.get(section, {}), **values}})
 
     def write(self, sections: Mapping[str, Any]) -> None:
         """Put these sections, and no others, into the configuration."""
@@ -73,7 +79,11 @@ class Home:
 
     async def get(self, path: str, shard: int = 0) -> tuple[int, str]:
         """Ask a daemon's listener."""
-        return await asyncio.to_thread(_get, f"http://{self.listens(shard)}{path}")
+        return await self.ask(self.listens(shard), path)
+
+    async def ask(self, listen: str, path: str) -> tuple[int, str]:
+        """Ask any listener."""
+        return await asyncio.to_thread(_get, f"http://{listen}{path}")
 
 
 class Daemon:
