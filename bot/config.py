@@ -105,6 +105,7 @@ class Limits(_Section):
     """What keeps one customer or company from taking everything; 0 messages switches it off."""
 
     messages_per_minute: Annotated[int, Field(ge=0, le=1000)] = 10
+    robot_turns: Annotated[int, Field(ge=0, le=8)] = 4
     turns_per_company: Annotated[int, Field(ge=1, le=1000)] = 4
     turns_per_host: Annotated[int, Field(ge=1, le=1000)] = 64
     sessions_per_host: Annotated[int, Field(ge=1, le=1000)] = 100

@@ -9,6 +9,7 @@ from handlers.opt_out import OptOut
 from handlers.patience import is_complete
 from handlers.persona import Persona
 from handlers.prompts import Phrases, Prompts, load_prompts
+from handlers.robots import Robots
 
 __all__ = [
     "Completion",
@@ -33,11 +34,13 @@ def build(
     *,
     call_sentence: str = "",
     call_minutes: int = 30,
+    robot_turns: int = 4,
 ) -> tuple[Handler, ...]:
     """All handlers in their order; the last one wants every turn."""
     return (
         OptOut(prompts),
         HandOver(prompts, pause_minutes=pause_minutes),
+        Robots(prompts, rounds=robot_turns, pause_minutes=pause_minutes),
         Calls(prompts, sentence=call_sentence, minutes=call_minutes),
         Media(prompts),
         Persona(model, prompts, pause_minutes=pause_minutes),

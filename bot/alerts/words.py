@@ -200,10 +200,12 @@ WHY = {
         "asked_for_a_person": ": lo pidió",
         "no_payment_link": ": quiere comprar",
         "no answer was possible": ": el asistente no pudo contestar",
+        "another_robot": ": parece que contesta otro robot, y el asistente ha callado",
     },
     "en": {
         "asked_for_a_person": ": they asked for one",
         "no_payment_link": ": they want to buy",
         "no answer was possible": ": the assistant could not answer",
+        "another_robot": ": another robot seems to answer, so the assistant has fallen silent",
     },
 }
