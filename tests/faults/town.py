@@ -134,8 +134,8 @@ def _home(
         "stores": urls,
         "daemon": {"drain_seconds": 2.0},
         "conversation": {**QUICK, "reply_parts": 1},
-        "limits": {"messages_per_minute": 1000},
-        "llm": {"targets": [target]},
+        "limits": {"messages_per_minute": 1000, "robot_turns": 0},
+        "llm": llm,
     }
     names = {*usual, *sections}
     merged = {name: {**usual.get(name, {}), **sections.get(name, {})} for name in names}

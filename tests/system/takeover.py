@@ -198,7 +198,7 @@ async def open_shop(
             stores=urls,
             conversation={**talk, "pace_longest_seconds": PACE, **conversation},
             llm={"targets": [target(fake)], "deadline_seconds": 60.0},
-            limits={"messages_per_minute": 0},
+            limits={"messages_per_minute": 0, "robot_turns": 0},
         )
         company = await make_company(urls["postgres"], slug="panaderia")
         owner = server.owner("5215512345678", "111222333444555")
