@@ -107,7 +107,7 @@ class Intake:
         finally:
             count = await counting
             if kept is None or kept.inbox_id is None:
-                await self._limit.uncount(message.company_id, message.phone, count.counted)
+                await self._limit.uncount(message.company_id, message.phone, count)
         former = kept.former or message.phone
         if kept.inbox_id is not None and former != kept.customer.phone:
             phone = kept.customer.phone

@@ -1,4 +1,7 @@
-"""How many messages of one customer are answered: ``rate_limit:{companyId}:{customerPhone}``."""
+"""How many messages of one customer are answered: ``rate_limit:{companyId}:{customerPhone}``.
+
+While Redis is away each process counts for itself.
+"""
 
 import logging
 import time
@@ -7,6 +10,7 @@ from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
+from bot.local_windows import LocalWindows, Verdict
 from bot.redis_store import RedisStore, Script
 from models.errors import RetryLater
 
@@ -23,7 +27,7 @@ class Counted(Enum):
     """Over the limit, and the one message of this window that the customer is told about."""
     OVER = 2
     NOT_COUNTED = 3
-    """Not looked at: the limit is off, the message is old, or Redis is away. Answer it."""
+    """Not looked at: the limit is off, or the message is old. Answer it."""
 
     @property
     def over(self) -> bool:
@@ -32,23 +36,28 @@ class Counted(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """One message counted; until ``full_until`` (`time.monotonic`) the window takes no more."""
+    """One message counted; until ``full_until`` (`time.monotonic`) the window takes no more.
+
+    *here*: by this process alone, because Redis was away.
+    """
 
     counted: Counted = Counted.NOT_COUNTED
     full_until: float | None = None
+    here: bool = False
 
 
 class RateLimit:
     """A fixed window of 60 seconds for each customer of a company; *limit* 0 switches it off.
 
-    The window begins with its first message and its end never moves. ``blind`` counts the
-    messages let through because Redis was away.
+    The window begins with its first message and its end never moves. ``counted_here`` says how
+    many messages this process counted for itself.
     """
 
     def __init__(self, redis: RedisStore, *, limit: int) -> None:
         self._redis = redis
         self._limit = limit
-        self.blind = 0
+        self._here = LocalWindows(limit=limit, seconds=WINDOW_SECONDS)
+        self.counted_here = 0
 
     def counts(self, *, sent_at: datetime, now: datetime) -> bool:
         """Whether a message is counted at all; *sent_at* is WhatsApp's own time."""
@@ -61,18 +70,22 @@ class RateLimit:
         try:
             code, left = await self._redis.run(_COUNT, keys, self._limit, WINDOW_SECONDS)
         except RetryLater as error:
-            self.blind += 1
-            log.debug("a message was not counted", extra={"why": str(error)})
-            return Count()
+            self.counted_here += 1
+            log.debug("a message is counted in this process", extra={"why": str(error)})
+            return _here(self._here.count(keys[0]))
         return Count(Counted(code), asked + left / 1000 if left else None)
 
-    async def uncount(self, company_id: UUID, customer_phone: str, counted: Counted) -> None:
-        """Take back a message that turned out to be a repetition; *counted* is what it got."""
-        if counted is Counted.NOT_COUNTED:
+    async def uncount(self, company_id: UUID, customer_phone: str, count: Count) -> None:
+        """Take back a message that turned out to be a repetition; *count* is what it got."""
+        if count.counted is Counted.NOT_COUNTED:
             return
-        unsaid = int(counted is Counted.FIRST_OVER)
+        keys = _keys(company_id, customer_phone)
+        told = count.counted is Counted.FIRST_OVER
+        if count.here:
+            self._here.uncount(keys[0], told=told)
+            return
         try:
-            await self._redis.run(_UNCOUNT, _keys(company_id, customer_phone), unsaid)
+            await self._redis.run(_UNCOUNT, keys, int(told))
         except RetryLater as error:
             log.debug("a message stays counted", extra={"why": str(error)})
 
@@ -87,6 +100,8 @@ class RateLimit:
             return count
         keys = (*_keys(company_id, former), *_keys(company_id, customer_phone))
         told = int(count.counted is Counted.FIRST_OVER)
+        if count.here:
+            return _here(self._here.follow(keys[0], keys[2], told=bool(told)))
         asked = time.monotonic()
         try:
             code, left = await self._redis.run(_FOLLOW, keys, self._limit, told)
@@ -98,12 +113,18 @@ class RateLimit:
         return Count(Counted(code), asked + left / 1000 if left else None)
 
 
+def _here(verdict: Verdict) -> Count:
+    code, full_until = verdict
+    return Count(Counted(code), full_until, here=True)
+
+
 def _keys(company_id: UUID, customer_phone: str) -> tuple[str, str]:
     customer = f"{company_id}:{customer_phone}"
     return f"rate_limit:{customer}", f"rate_limit_notice:{customer}"
 
 
-# A key without an expiry is a new one, or one whose expiry got lost: both get 60 s.
+# A key without an expiry is a new one, or one whose expiry got lost: both get 60 s. A window that
+# would last longer was begun before Redis' clock was set back: a new one begins.
 # A value that is no count is not ours and is replaced. The notice ends with its window. Answers the
 # verdict and, where the window is full, for how many milliseconds it stays so.
 _COUNT = Script("""
@@ -112,7 +133,12 @@ if type(count) ~= 'number' then
   redis.call('DEL', KEYS[1])
   count = redis.call('INCR', KEYS[1])
 end
-if redis.call('PTTL', KEYS[1]) < 0 then
+local ends = redis.call('PTTL', KEYS[1])
+if ends > ARGV[2] * 1000 then
+  redis.call('DEL', KEYS[1], KEYS[2])
+  count = redis.call('INCR', KEYS[1])
+end
+if ends < 0 or ends > ARGV[2] * 1000 then
   redis.call('EXPIRE', KEYS[1], ARGV[2])
 end
 local limit = tonumber(ARGV[1])

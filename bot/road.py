@@ -182,6 +182,8 @@ async def open_road(
             zone=settings.alerts.time_zone,
             notify=notify,
         )
+        limit = RateLimit(stores.redis, limit=settings.limits.messages_per_minute)
+        metrics.watch("rate_limit_local", lambda: limit.counted_here)
         intake = Intake(
             ledger,
             RateLimit(stores.redis, limit=settings.limits.messages_per_minute),

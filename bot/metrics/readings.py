@@ -45,6 +45,10 @@ class Readings(Collector):
                 "Times this shard's process ended to be started afresh, by what had grown.",
                 ("cause",),
             ),
+            "rate_limit_local": _Reading(
+                CounterMetricFamily,
+                "Messages that this process counted for itself, because Redis was away.",
+            ),
             "turns_running": _Reading(GaugeMetricFamily, "Turns at work in this process."),
             "llm_breaker_open": _Reading(
                 GaugeMetricFamily,

@@ -116,7 +116,7 @@ async def test_a_repetition_is_counted_back_within_its_window(redis: RedisStore)
     await count(limit)
     await redis.pipeline(("PEXPIRE", KEY, 20_000))
 
-    await limit.uncount(COMPANY, PHONE, await count(limit))
+    await limit.uncount(COMPANY, PHONE, Count(await count(limit)))
 
     assert await redis.get(KEY) == b"1"
     assert await left_ms(redis, KEY) <= 20_000
@@ -126,12 +126,12 @@ async def test_a_repetition_is_counted_back_within_its_window(redis: RedisStore)
 async def test_counting_back_never_goes_below_zero_nor_makes_a_key(redis: RedisStore) -> None:
     limit = RateLimit(redis, limit=2)
 
-    await limit.uncount(COMPANY, PHONE, Counted.WITHIN)
+    await limit.uncount(COMPANY, PHONE, Count(Counted.WITHIN))
     assert await redis.get(KEY) is None
 
     await count(limit)
     for _ in range(3):
-        await limit.uncount(COMPANY, PHONE, Counted.WITHIN)
+        await limit.uncount(COMPANY, PHONE, Count(Counted.WITHIN))
     assert await redis.get(KEY) == b"0"
 
 
@@ -142,7 +142,7 @@ async def test_a_repetition_that_took_the_notice_gives_it_back(redis: RedisStore
     assert repetition is Counted.FIRST_OVER
     assert await count(limit) is Counted.OVER
 
-    await limit.uncount(COMPANY, PHONE, repetition)
+    await limit.uncount(COMPANY, PHONE, Count(repetition))
 
     assert await count(limit) is Counted.FIRST_OVER
 
@@ -154,7 +154,7 @@ async def test_a_repetition_counted_back_does_not_bring_a_second_notice(
     repetition = await count(limit)
     assert await count(limit) is Counted.FIRST_OVER
 
-    await limit.uncount(COMPANY, PHONE, repetition)
+    await limit.uncount(COMPANY, PHONE, Count(repetition))
 
     assert await count(limit) is Counted.OVER
 
@@ -163,7 +163,7 @@ async def test_what_was_not_counted_is_not_counted_back(redis: RedisStore) -> No
     limit = RateLimit(redis, limit=2)
     await count(limit)
 
-    await limit.uncount(COMPANY, PHONE, Counted.NOT_COUNTED)
+    await limit.uncount(COMPANY, PHONE, Count(Counted.NOT_COUNTED))
 
     assert await redis.get(KEY) == b"1"
 
@@ -186,18 +186,49 @@ async def test_a_foreign_value_under_the_key_is_replaced(redis: RedisStore) -> N
         assert await redis.get(KEY) == b"1"
 
 
-async def test_with_redis_away_messages_are_let_through_and_counted_as_blind(
+async def test_while_redis_is_away_this_process_counts_and_tells_once(
     private_valkey: PrivateValkey,
 ) -> None:
     async with open_redis(private_valkey.url) as redis:
-        limit = RateLimit(redis, limit=1)
+        limit = RateLimit(redis, limit=2)
         await count(limit)
         private_valkey.kill()
 
-        assert [await count(limit) for _ in range(3)] == [Counted.NOT_COUNTED] * 3
-        await limit.uncount(COMPANY, PHONE, Counted.WITHIN)
+        here = [await limit.count(COMPANY, PHONE) for _ in range(4)]
+        other = await count(limit, phone="+5215550002222")
+        private_valkey.start()
+        async with asyncio.timeout(5):
+            while (back := await limit.count(COMPANY, PHONE)).here:  # noqa: ASYNC110 - Of a store.
+                await asyncio.sleep(0.05)
 
-        assert limit.blind == 3
+    assert [one.counted for one in here] == [
+        *(Counted.WITHIN, Counted.WITHIN),
+        *(Counted.FIRST_OVER, Counted.OVER),
+    ]
+    assert all(one.here for one in here)
+    assert other is Counted.WITHIN
+    assert back.counted is Counted.WITHIN
+    assert limit.counted_here >= 5
+
+
+async def test_what_this_process_counted_is_taken_back_and_moved_in_it(
+    private_valkey: PrivateValkey,
+) -> None:
+    async with open_redis(private_valkey.url) as redis:
+        limit = RateLimit(redis, limit=2)
+        private_valkey.kill()
+        await limit.uncount(COMPANY, PHONE, await limit.count(COMPANY, PHONE))
+        await limit.count(COMPANY, "lid:77")
+        await limit.count(COMPANY, "lid:77")
+        newest = await limit.count(COMPANY, PHONE)
+
+        moved = await limit.follow(COMPANY, "lid:77", PHONE, newest)
+        after = await limit.count(COMPANY, PHONE)
+
+    assert (newest.counted, moved.counted, after.counted) == (
+        *(Counted.WITHIN, Counted.FIRST_OVER),
+        Counted.OVER,
+    )
 
 
 async def test_what_was_counted_under_a_former_phone_counts_for_the_customer(

@@ -212,7 +212,7 @@ async def test_a_window_that_redis_has_forgotten_limits_nobody(open_scene: OpenS
         assert await scene.arrived(1) == ["oí: uno\ndos"]
 
 
-async def test_with_redis_away_nobody_is_limited(
+async def test_with_redis_away_this_process_limits_by_itself(
     open_scene: OpenScene, store_urls: Urls, private_valkey: PrivateValkey
 ) -> None:
     urls = replace(store_urls, redis=private_valkey.url)
@@ -220,11 +220,13 @@ async def test_with_redis_away_nobody_is_limited(
     async with open_scene(handlers=[Echo()], limits=limits, urls=urls) as scene:
         await ready_reply(scene)
         private_valkey.kill()
-        await scene.receive(message(scene.company, "dos"))
+        await scene.receive(message(scene.company, "dos"), message(scene.company, "tres"))
         scene.wire.connected = True
         await scene.road.sweeper.sweep(60)
 
-        assert await scene.arrived(1) == ["oí: uno\ndos"]
+        said = await scene.arrived(2)
+        notice = load_prompts().say("es").slow_down
+        assert sorted(said) == ["oí: uno\ndos", notice]
 
 
 async def test_a_repeated_message_is_neither_answered_nor_counted_twice(
