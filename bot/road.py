@@ -186,7 +186,7 @@ async def open_road(
         metrics.watch("rate_limit_local", lambda: limit.counted_here)
         intake = Intake(
             ledger,
-            RateLimit(stores.redis, limit=settings.limits.messages_per_minute),
+            limit,
             lanes,
             memory,
             prompts=prompts,
