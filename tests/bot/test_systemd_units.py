@@ -9,17 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.arguments import parse
 from bot.cli.exits import Exit
 from bot.config import Daemon
 from bot.embedded import client
 from bot.road import NOTES_DRAIN_SECONDS
 
 UNITS = Path(__file__).resolve().parents[2] / "systemd"
-SERVICE = UNITS / "lyrox-worker.service"
-SECRETS = (
-    *("postgres_url", "redis_url", "mongo_url"),
-    *("openai_api_key", "webhook_secret", "smtp_password", "pairing_key"),
-)
+SERVICE, TURNS = UNITS / "lyrox-worker.service", UNITS / "lyrox-turns@.service"
+BOTH = pytest.mark.parametrize("unit", [SERVICE, TURNS], ids=["daemon", "turns"])
+ANSWERING = ("postgres_url", "redis_url", "mongo_url", "openai_api_key")
+SECRETS = {
+    SERVICE: {*ANSWERING, "webhook_secret", "smtp_password", "pairing_key"},
+    TURNS: {*ANSWERING},
+}
 EXPOSURE = 15
 """Of 100; 12 was reached, a unit without hardening has 92."""
 
@@ -29,8 +32,8 @@ def _values(key: str, unit: Path = SERVICE) -> list[str]:
     return [str(value) for value in found]
 
 
-def _seconds(key: str) -> float:
-    (value,) = _values(key)
+def _seconds(key: str, unit: Path = SERVICE) -> float:
+    (value,) = _values(key, unit)
     return float(value.removesuffix("s"))
 
 
@@ -56,8 +59,8 @@ def _checkable(folder: Path, names: Sequence[str]) -> list[Path]:
     return copies
 
 
-def test_systemd_accepts_service_and_target_without_a_word(tmp_path: Path) -> None:
-    units = _checkable(tmp_path, ["lyrox-worker.service", "lyrox.target"])
+def test_systemd_accepts_services_and_target_without_a_word(tmp_path: Path) -> None:
+    units = _checkable(tmp_path, ["lyrox-worker.service", "lyrox-turns@.service", "lyrox.target"])
 
     said = _analyze("verify", *units)
 
@@ -65,8 +68,19 @@ def test_systemd_accepts_service_and_target_without_a_word(tmp_path: Path) -> No
     assert not ours
 
 
-def test_the_service_is_tightly_confined() -> None:
-    _analyze("security", "--offline=true", f"--threshold={EXPOSURE}", "--no-pager", SERVICE)
+@BOTH
+def test_each_service_is_tightly_confined(unit: Path) -> None:
+    _analyze("security", "--offline=true", f"--threshold={EXPOSURE}", "--no-pager", unit)
+
+
+def test_both_services_are_confined_alike() -> None:
+    start, end = "NoNewPrivileges=", "SystemCallErrorNumber="
+    confined = [
+        re.findall(rf"(?ms)^{start}.*^{end}\w+", unit.read_text(encoding="utf-8"))
+        for unit in (SERVICE, TURNS)
+    ]
+
+    assert confined[0] == confined[1] != []
 
 
 def test_what_only_newer_systemds_know_stands_in_the_drop_in_alone() -> None:
@@ -85,30 +99,46 @@ def test_a_hundred_sessions_have_room_for_their_files_and_threads() -> None:
     assert int(threads) >= 100 * 3 + 512
 
 
-def test_a_wrong_configuration_is_not_retried_and_everything_else_is() -> None:
-    assert _values("RestartPreventExitStatus") == [str(int(Exit.CONFIGURATION))]
-    assert _values("Restart") == ["always"]
+@BOTH
+def test_a_wrong_configuration_is_not_retried_and_everything_else_is(unit: Path) -> None:
+    assert _values("RestartPreventExitStatus", unit) == [str(int(Exit.CONFIGURATION))]
+    assert _values("Restart", unit) == ["always"]
+    assert _values("StartLimitIntervalSec", unit) == ["0"]
+
+
+def test_a_daemon_that_grew_too_large_has_not_failed() -> None:
     assert _values("SuccessExitStatus") == [str(int(Exit.START_AGAIN))]
-    assert _values("StartLimitIntervalSec") == ["0"]
 
 
-def test_a_stop_may_take_as_long_as_everything_in_it_together() -> None:
+@BOTH
+def test_a_stop_may_take_as_long_as_everything_in_it_together(unit: Path) -> None:
     longest = Daemon().drain_seconds + NOTES_DRAIN_SECONDS + client._LEAVE_SECONDS
 
-    assert _seconds("TimeoutStopSec") > longest + 20
+    assert _seconds("TimeoutStopSec", unit) > longest + 20
 
 
-def test_private_stores_are_ended_by_the_daemon_not_by_systemd() -> None:
-    assert _values("KillMode") == ["mixed"]
+@BOTH
+def test_private_stores_are_ended_by_their_users_not_by_systemd(unit: Path) -> None:
+    assert _values("KillMode", unit) == ["mixed"]
 
 
-def test_each_secret_may_be_missing() -> None:
-    loaded = {value.partition(":")[0]: value for value in _values("LoadCredential")}
+@BOTH
+def test_each_secret_may_be_missing(unit: Path) -> None:
+    loaded = {value.partition(":")[0]: value for value in _values("LoadCredential", unit)}
 
-    assert set(loaded) == set(SECRETS)
-    for name in SECRETS:
+    assert set(loaded) == SECRETS[unit]
+    for name in SECRETS[unit]:
         assert loaded[name] == f"{name}:/etc/lyrox/credentials/{name}"
-        assert f"{name}:\\n" in _values("SetCredential")
+        assert f"{name}:\\n" in _values("SetCredential", unit)
+
+
+def test_each_instance_of_the_turns_is_a_worker_of_its_own_number() -> None:
+    (command,) = _values("ExecStart", TURNS)
+
+    words = command.split()[1:]
+
+    assert parse([word.replace("%i", "3") for word in words]).number == 3
+    assert SERVICE.name in _values("After", TURNS)[0].split()  # Whose private stores it joins.
 
 
 def test_an_empty_secret_counts_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,9 +179,10 @@ def test_the_lyrox_command_of_root_runs_as_the_services_user(tmp_path: Path) -> 
     ]
 
 
-def test_service_and_target_belong_together() -> None:
-    assert _values("PartOf") == ["lyrox.target"]
-    assert _values("WantedBy") == ["lyrox.target"]
+@BOTH
+def test_service_and_target_belong_together(unit: Path) -> None:
+    assert _values("PartOf", unit) == ["lyrox.target"]
+    assert _values("WantedBy", unit) == ["lyrox.target"]
     assert _values("WantedBy", UNITS / "lyrox.target") == ["multi-user.target"]
 
 
@@ -159,7 +190,8 @@ def test_user_and_folders_are_the_ones_the_service_names() -> None:
     users = (UNITS / "sysusers.d" / "lyrox.conf").read_text(encoding="utf-8")
     folders = (UNITS / "tmpfiles.d" / "lyrox.conf").read_text(encoding="utf-8")
 
-    assert _values("User") == _values("Group") == ["lyrox"]
+    for unit in (SERVICE, TURNS):
+        assert _values("User", unit) == _values("Group", unit) == ["lyrox"]
     assert re.search(r"^u lyrox ", users, re.MULTILINE)
     for folder in ("/etc/lyrox ", "/etc/lyrox/credentials ", "/var/lib/lyrox "):
         assert f"d {folder}" in folders
