@@ -33,7 +33,7 @@ _CONVERSATION = {
     "pace_seconds_per_character": 0.0,
     "pace_longest_seconds": 0.0,
 }
-_LIMITS = {"messages_per_minute": 0}
+_LIMITS = {"messages_per_minute": 0, "robot_turns": 0}
 
 
 async def run(plan: Plan, root: Path) -> SessionFigures:

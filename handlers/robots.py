@@ -1,10 +1,10 @@
 """Another robot at the other end: a person is called before the two talk for ever."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from difflib import SequenceMatcher
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
+from operator import itemgetter
 
 from handlers.hand_over import handed_over
 from handlers.language import language
@@ -25,7 +25,11 @@ _PASTED = 12.0
 _ALIKE = 0.8
 _SHORT = 20
 _SOON = 60.0
+"""What comes later than this is no exchange that runs away."""
 _READ_CHARACTERS = 300
+_READ_LINES = 20
+
+_Told = tuple[datetime, Sender, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Robots:
     def wants(self, turn: Turn) -> bool:
         if not self._rounds or turn.channel is Channel.TERMINAL:
             return False
-        lately = _rounds(turn)[-self._rounds :]
+        lately = list(islice(_rounds(turn), self._rounds))
         return len(lately) == self._rounds and (
             _come_at_once(lately) or _come_typed_too_fast(lately) or _come_alike(lately)
         )
@@ -70,31 +74,34 @@ class Robots:
         )
 
 
-def _rounds(turn: Turn) -> list[_Round]:
-    """Each of our answers with what came back, oldest first; what the owner wrote ends it all."""
-    lines = sorted((_told(line) for line in (*turn.history, *turn.messages)), key=_moment)
-    runs = [(who, list(run)) for who, run in groupby(lines, lambda line: line.sender)]
-    found: list[_Round] = []
-    before: Line | None = None
-    for (who, ours), (whom, theirs) in pairwise(runs):
+def _rounds(turn: Turn) -> Iterator[_Round]:
+    """Each of our answers with what came back soon, newest first, until the owner wrote."""
+    lines = sorted(map(_told, (*turn.history[-_READ_LINES:], *turn.messages)), reverse=True)
+    runs = ((who, list(run)) for who, run in groupby(lines, itemgetter(1)))
+    newest, theirs = next(runs)
+    if newest is not Sender.CUSTOMER:  # Clocks that differ.
+        return
+    while (answered := next(runs, None)) is not None:
+        who, ours = answered
+        whom, before = next(runs, (Sender.CUSTOMER, ours[-1:]))
         if Sender.OWNER in (who, whom):
-            found.clear()
-        elif who is Sender.AGENT:
-            found.append(_round(ours, theirs, before))
-            before = theirs[-1]
-    return found
+            return
+        found = _round(ours, theirs, before[0])
+        if found.seconds > _SOON:
+            return
+        yield found
+        theirs = before
 
 
-def _round(ours: Sequence[Line], theirs: Sequence[Line], before: Line | None) -> _Round:
-    since = (theirs[-1].at - ours[-1].at).total_seconds()
-    whole = (theirs[-1].at - (before or ours[0]).at).total_seconds()
+def _round(ours: Sequence[_Told], theirs: Sequence[_Told], before: _Told) -> _Round:
+    since = (theirs[0][0] - ours[0][0]).total_seconds()
+    whole = (theirs[0][0] - before[0]).total_seconds()
     return _Round(_said(ours), _said(theirs), max(1.0, since), max(1.0, whole))
 
 
-def _told(line: Line) -> Line:
-    if line.sender is not Sender.CUSTOMER or line.at.microsecond:
-        return line
-    return Line(line.id, line.at + _WHOLE_SECOND, line.sender, line.text)
+def _told(line: Line) -> _Told:
+    cut = line.sender is Sender.CUSTOMER and not line.at.microsecond
+    return line.at + _WHOLE_SECOND if cut else line.at, line.sender, line.text
 
 
 def _come_at_once(rounds: Sequence[_Round]) -> bool:
@@ -110,9 +117,7 @@ def _come_typed_too_fast(rounds: Sequence[_Round]) -> bool:
 
 
 def _come_alike(rounds: Sequence[_Round]) -> bool:
-    """The same again and again within minutes; a few words only where we repeat ourselves too."""
-    if any(one.seconds > _SOON for one in rounds):
-        return False
+    """The same again and again; a few words only where we repeat ourselves too."""
     long_enough = all(len(one.theirs) >= _SHORT for one in rounds)
     return _alike([one.theirs for one in rounds]) and (
         long_enough or _alike([one.ours for one in rounds])
@@ -120,16 +125,12 @@ def _come_alike(rounds: Sequence[_Round]) -> bool:
 
 
 def _alike(texts: Sequence[str]) -> bool:
-    said = [words(text[:_READ_CHARACTERS]).split() for text in texts]
-    return all(said) and all(
-        one == other or SequenceMatcher(None, one, other, autojunk=False).ratio() >= _ALIKE
+    said = (set(words(text[:_READ_CHARACTERS]).split()) for text in texts)
+    return all(
+        2 * len(one & other) >= _ALIKE * (len(one) + len(other)) > 0
         for one, other in pairwise(said)
     )
 
 
-def _said(lines: Sequence[Line]) -> str:
-    return " ".join(line.text.strip() for line in lines)
-
-
-def _moment(line: Line) -> tuple[datetime, str]:
-    return line.at, line.id
+def _said(lines: Sequence[_Told]) -> str:
+    return " ".join(text for _, _, text in reversed(lines))

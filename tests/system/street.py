@@ -119,7 +119,7 @@ async def open_street(folder: Path, stores: Mapping[str, str], count: int) -> As
             folder,
             stores=stores,
             conversation=_NO_WAIT,
-            limits={"messages_per_minute": 0},
+            limits={"messages_per_minute": 0, "robot_turns": 0},
             llm={"targets": [target]},
         )
         look = await admin(stores["postgres"])
