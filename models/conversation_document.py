@@ -12,17 +12,25 @@ from models.values import AiMetadata, CustomerRef, Line, Sender, Stage
 Document = dict[str, Any]
 
 DUPLICATE = 11000
+MOST_LIVING = 500
+"""So many lines a document holds; beyond it the oldest move to the archive."""
+TOO_LONG = f"messages.{MOST_LIVING}.id"
+"""A field that only a document with more lines has."""
+_LONG_ONES = {"name": "too_long", "partialFilterExpression": {TOO_LONG: {"$exists": True}}}
 INDEXES: tuple[tuple[list[tuple[str, int]], Document], ...] = (
     ([("companyId", 1), ("customerId", 1)], {}),
     ([("companyId", 1), ("customerPhone", 1)], {"unique": True}),
     ([("companyId", 1), ("lastInteraction", -1)], {}),
     ([("companyId", 1), ("stage", 1)], {}),
+    ([("companyId", 1)], _LONG_ONES),
 )
+ARCHIVE_INDEXES: tuple[tuple[list[tuple[str, int]], Document], ...] = (
+    ([("companyId", 1), ("messageId", 1)], {"unique": True}),
+    ([("companyId", 1), ("customerId", 1), ("timestamp", 1)], {}),
+)
+COLLIDED = {"$expr": {"$ne": ["$messageId", "$id"]}}
+"""Archived lines whose id another customer's line has too."""
 PHONE_FREED: list[Document] = [{"$set": {"customerPhone": {"$concat": ["former:", "$customerId"]}}}]
-_MINUS_HALF = {"$toInt": {"$floor": {"$divide": [{"$size": "$messages"}, -2]}}}
-OLDER_HALF_DROPPED: list[Document] = [
-    {"$set": {"messages": {"$slice": ["$messages", _MINUS_HALF]}}}
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,21 @@ def summary_document(summary: Summary, now: datetime) -> Document:
 def was_made_by_another(error: Document) -> bool:
     """Whether a write failed only because this very document has just been made."""
     return error["code"] == DUPLICATE and "_id" in error.get("keyPattern", {})
+
+
+def archived(
+    company: str, customer_id: UUID, line: Document, owners: Mapping[str, str]
+) -> Document:
+    """A line of a document as the archive holds it; *owners* are the ids that are taken there."""
+    mine, name = str(customer_id), line["id"]
+    taken = owners.get(name, mine) != mine
+    key = collided(name, customer_id) if taken else name
+    return {"companyId": company, "customerId": mine, "messageId": key, **line}
+
+
+def collided(line_id: str, customer_id: UUID) -> str:
+    """The archive's key of a line whose id another customer's line has there."""
+    return f"{line_id}#{customer_id}"
 
 
 def to_document(line: Line) -> Document:

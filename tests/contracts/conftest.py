@@ -7,7 +7,8 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, MongoClient
 
-from models.conversations import TIMEOUTS, Conversations, collection_in
+from models.conversations import Conversations
+from models.mongo import TIMEOUTS, collections_in
 from tests.contracts.conversation_parts import Wiretap
 
 
@@ -22,13 +23,19 @@ async def conversations(
 ) -> AsyncIterator[Conversations]:
     drivers: dict[str, Any] = {"motor": AsyncIOMotorClient, "pymongo": AsyncMongoClient}
     client = drivers[request.param](mongo_url, event_listeners=[wiretap], **TIMEOUTS)
-    store = Conversations(collection_in(client, mongo_database))
+    store = Conversations(collections_in(client, mongo_database))
     await store.ensure_indexes()
     wiretap.commands.clear()
     yield store
     closing = client.close()
     if closing is not None:
         await closing
+
+
+@pytest.fixture
+def archived(mongo_client: MongoClient[dict[str, Any]], mongo_database: str) -> Any:
+    """What the archive really holds."""
+    return mongo_client[mongo_database].conversations_archive
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from uuid import UUID, uuid4
 
 from pymongo import monitoring
 
+from models.conversations import Conversations
+from models.mongo import Collections, Reach
 from models.values import AiMetadata, CustomerRef, Line, Sender
 
 COMPANY = UUID("6B1E6F0E-6F57-4F4B-9B44-3D6C0C2A9F10")
@@ -44,23 +46,24 @@ class Killed(BaseException):
     """As if the process had ended here."""
 
 
-class Breaking:
-    """A collection before whose call number *calls* the process ends, or somebody else acts."""
+def breaking(
+    conversations: Conversations,
+    calls: int,
+    instead: Callable[[], Awaitable[None]] | None = None,
+) -> Conversations:
+    """The same store, before whose call number *calls* the process ends, or somebody else acts."""
+    broken = Conversations(Collections(conversations._collection, conversations.archive._archive))
+    broken.archive.most_living = conversations.archive.most_living
+    reach = broken._reach
 
-    def __init__(
-        self, collection: Any, calls: int, instead: Callable[[], Awaitable[None]] | None = None
-    ) -> None:
-        self._collection = collection
-        self._calls = calls
-        self._instead = instead
+    async def ask(call: Callable[[], Awaitable[Any]]) -> Any:
+        nonlocal calls
+        calls -= 1
+        if calls == -1:
+            if instead is None:
+                raise Killed
+            await instead()
+        return await Reach.ask(reach, call)
 
-    def __getattr__(self, name: str) -> Any:
-        async def call(*args: Any, **more: Any) -> Any:
-            self._calls -= 1
-            if self._calls == -1:
-                if self._instead is None:
-                    raise Killed
-                await self._instead()
-            return await getattr(self._collection, name)(*args, **more)
-
-        return call
+    reach.ask = ask  # type: ignore[method-assign]
+    return broken

@@ -81,6 +81,7 @@ async def test_the_indexes_are_the_documents_own(
         "companyId_1_customerPhone_1": True,
         "companyId_1_lastInteraction_-1": False,
         "companyId_1_stage_1": False,
+        "too_long": False,
     }
 
 

@@ -13,8 +13,8 @@ from tests.contracts.conversation_parts import (
     AI,
     COMPANY,
     NOON,
-    Breaking,
     Killed,
+    breaking,
     customer,
     line,
 )
@@ -98,7 +98,7 @@ async def test_broken_off_after_any_call_it_is_repeated_to_the_same_end(
     former, ana = await _written(conversations)
     await conversations.set_tags(COMPANY, former.id, ["a"])
     await conversations.summarise(COMPANY, former.id, Summary(("x",), "call", "positive"))
-    broken = Conversations(Breaking(conversations._collection, calls))
+    broken = breaking(conversations, calls)
 
     with pytest.raises(Killed):
         await broken.unite(COMPANY, former.id, ana)
@@ -119,7 +119,7 @@ async def test_a_line_that_comes_meanwhile_is_not_lost(
     async def write() -> None:
         await conversations.append(COMPANY, former, [late])
 
-    busy = Conversations(Breaking(conversations._collection, 2, write))
+    busy = breaking(conversations, 6, write)
     first = await busy.unite(COMPANY, former.id, ana)
     second = await conversations.unite(COMPANY, former.id, ana)
 

@@ -9,8 +9,9 @@ from uuid import uuid4
 from bot.background import Background
 from bot.context_cache import ContextCache
 from bot.memory import RIPE_SECONDS, Memory
-from models.conversations import Collection, Conversations
+from models.conversations import Conversations
 from models.errors import GiveUp
+from models.mongo import Collection, Collections
 from models.values import CustomerRef, Line, Sender
 from tests.builders import message
 from tests.road.conftest import Echo, OpenScene
@@ -100,7 +101,8 @@ async def test_a_line_that_can_never_be_written_ends_neither_the_loop_nor_a_stop
         open_scene(handlers=[Echo()], attach=False) as scene,
         Background(drain_seconds=2) as notes,
     ):
-        refusing = Refusing(cast("Collection", None))
+        nothing = cast("Collection", None)
+        refusing = Refusing(Collections(nothing, nothing))
         cache, desk = ContextCache(scene.stores.redis), scene.road.desk
         memory = Memory(refusing, cache, desk, notes, reply_seconds=0.1)
         running = asyncio.ensure_future(memory.run())

@@ -10,8 +10,9 @@ from redis.asyncio import Redis
 from bot.context_cache import ContextCache
 from bot.merges import Merges
 from bot.redis_store import RedisStore
-from models.conversations import Conversations, collection_in
+from models.conversations import Conversations
 from models.customer_merges import MergeDesk
+from models.mongo import collections_in
 from models.values import InboundMessage, Sender
 from tests.builders import message
 from tests.contracts.conversation_parts import AWAY
@@ -155,7 +156,7 @@ async def test_while_a_store_is_away_the_documents_stay_two_and_nothing_else_doe
         conversations, redis = stores.conversations, stores.redis
         nowhere: Any = AsyncIOMotorClient(AWAY, serverSelectionTimeoutMS=100)
         if away == "mongo":
-            conversations = Conversations(collection_in(nowhere, mongo_database))
+            conversations = Conversations(collections_in(nowhere, mongo_database))
         else:
             redis = RedisStore(Redis.from_url(NO_REDIS))
         desk = MergeDesk(stores.call, stores.rows)
