@@ -26,6 +26,7 @@ OVER = "over the rate limit"
 """Why a message is silent that came when its customer's window was full."""
 
 CHANGES = {Kind.EDIT, Kind.REVOKE}
+_SILENT_KINDS = {Kind.REACTION: "a reaction", Kind.CALL: "rings"}
 
 
 class Intake:
@@ -67,6 +68,9 @@ class Intake:
         if message.kind in CHANGES:
             await self._change(message)
             return
+        if message.kind is Kind.HANG_UP:
+            await self._call_over(message)
+            return
         if message.sender is Sender.OWNER:
             await self._owner.take(message)
             return
@@ -95,6 +99,13 @@ class Intake:
         self._memory.remember("inbox", done.inbox_id, message.company_id, done.customer, line)
         if done.applied in ("changed", "removed"):
             self._lanes.wake((message.company_id, done.customer.id), message.wa_id)
+
+    async def _call_over(self, message: InboundMessage) -> None:
+        """A call that the owner took is not answered; one that was missed is."""
+        call, taken = message.target or "", bool(message.facts["taken"])
+        log.info("a call is over", extra={"call": call, "taken": taken})
+        if customer := await self._ledger.call_over(message.company_id, call, taken=taken):
+            self._lanes.wake((message.company_id, customer), call)
 
     async def _keep_and_count(self, message: InboundMessage) -> tuple[Accepted, Count]:
         """Both at once, to save a wait; what is not kept now, or was before, is counted back."""
@@ -180,7 +191,7 @@ def _silent(message: InboundMessage) -> str | None:
     """Why this message is only kept, as far as it says so itself."""
     if message.stale:
         return "too old when it arrived"
-    return "a reaction" if message.kind is Kind.REACTION else None
+    return _SILENT_KINDS.get(message.kind)
 
 
 def _short(name: str | None) -> str | None:

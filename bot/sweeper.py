@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 SWEEP_SECONDS = 1.0
 STRAY_SECONDS = 10.0
 """A turn that this host claimed this long ago and does not run has been dropped on the way."""
+RING_SECONDS = 90.0
+"""No phone rings for so long: WhatsApp gives a call up after about a minute."""
 FORGOTTEN_SECONDS = 20.0
 """A ledger row not known to be remembered after this long is written again.
 
@@ -86,6 +88,7 @@ class Sweeper:
         if self._rounds % 5 == 0:
             forgotten = await self._desk.unremembered(age_seconds=FORGOTTEN_SECONDS)
             self._memory.remember_all(forgotten)
+            await self._desk.rung_out(seconds=RING_SECONDS)
             await self._merges.finish()
         self._rounds += 1
 

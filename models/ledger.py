@@ -62,6 +62,11 @@ class Ledger:
         applied = row["applied"] or "late"
         return Changed(row["inbox_id"], sender_of(message, row), applied, row["amends"])
 
+    async def call_over(self, company_id: UUID, call: str, *, taken: bool) -> UUID | None:
+        """A call that rang has ended; the customer who is to be answered, if it was missed."""
+        customer: UUID | None = await self._value("road_call_over", company_id, call, taken)
+        return customer
+
     async def limit(
         self,
         company_id: UUID,

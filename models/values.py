@@ -19,7 +19,8 @@ class Channel(StrEnum):
 class Kind(StrEnum):
     """What a message carries: words, a file, a thing described in words, or a sign.
 
-    EDIT and REVOKE change an earlier message; OTHER is what no reader knows.
+    EDIT and REVOKE change an earlier message; HANG_UP is the end of a CALL and no message of its
+    own; OTHER is what no reader knows.
     """
 
     TEXT = "text"
@@ -37,6 +38,7 @@ class Kind(StrEnum):
     INVITE = "invite"
     EVENT = "event"
     CALL = "call"
+    HANG_UP = "hang_up"
     REACTION = "reaction"
     EDIT = "edit"
     REVOKE = "revoke"
@@ -107,7 +109,8 @@ class InboundMessage:
     wire's time, not ours. ``sender`` is CUSTOMER, or OWNER for what the owner typed. ``stale``
     means too old to answer: it is kept, and its silence recorded. ``target`` is the id of the
     message that an edit, a revoke, a reaction or a vote is about; ``facts`` is what else is known,
-    as JSON can hold it. ``own_chat`` marks what the owner wrote to the account itself.
+    as JSON can hold it. A HANG_UP has a call as its ``target``, the fact ``taken``, and nobody's
+    ``phone``. ``own_chat`` marks what the owner wrote to the account itself.
     """
 
     company_id: UUID

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.whatsapp.aside import Order, SetAside
-from bot.whatsapp.events import CALL_OFFER, MESSAGE, Ignored, MessageReader
+from bot.whatsapp.events import CALL_OFFER, CALLS, MESSAGE, Ignored, MessageReader
 from bot.whatsapp.journal import Journal, JournalFull
 from bot.whatsapp.owner import OwnerHands
 from bot.wire import OwnerHand
@@ -182,6 +182,8 @@ class Arrivals:
     def _read(self, code: int, raw: bytes, *, seq: int) -> InboundMessage | Ignored:
         if code == CALL_OFFER:
             return self._reader.read_call(raw, seq=seq, now=self._now())
+        if code in CALLS:
+            return self._reader.read_call_end(raw, code=code, seq=seq, now=self._now())
         message = self._reader.read(raw, seq=seq, now=self._now())
         if isinstance(message, InboundMessage) and message.wa_id in self._own_ids:
             return Ignored("own_send")

@@ -12,10 +12,10 @@ from bot.whatsapp.library import Library
 log = logging.getLogger(__name__)
 
 REGISTERED, PAIR_STATUS, CONNECTED = 0, 2, 3
-# Only what moves the state, messages, calls (36) and the end of the offline queue (27). Of these
-# two the client sets every field; an unknown receipt or history field would end the client's event
-# loop while it goes on acknowledging messages.
-SUBSCRIBED = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 17, 27, 36)
+# Only what moves the state, messages, the begin and end of calls (36, 37, 42) and the end of the
+# offline queue (27). Of these last the client sets every field; an unknown receipt or history field
+# would end the client's event loop while it goes on acknowledging messages.
+SUBSCRIBED = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 17, 27, 36, 37, 42)
 
 # After this stream error the client comes back once; of a failure there is no event but this line.
 GAVE_UP = "Failed to reconnect after 515 code"

@@ -13,7 +13,10 @@ from bot.whatsapp.library import Protos
 from bot.whatsapp.wire_text import tidy
 from models.values import Address, Channel, InboundMessage, Kind, Sender
 
-MESSAGE, CALL_OFFER = 17, 36
+MESSAGE, CALL_OFFER, CALL_ACCEPT, CALL_TERMINATE = 17, 36, 37, 42
+CALLS = {CALL_OFFER, CALL_ACCEPT, CALL_TERMINATE}
+TAKEN = "accepted_elsewhere"
+"""What WhatsApp tells the other devices of an account when one of them has taken a call."""
 _LAST_SECOND = 253_402_300_799  # Of the year 9999.
 
 _PEOPLE = PHONE_SERVERS | LID_SERVERS
@@ -89,7 +92,7 @@ class MessageReader:
         sent_at = _moment(call.timestamp)  # Of a message it is milliseconds.
         return InboundMessage(
             company_id=self._company_id,
-            wa_id=f"call:{tidy(call.callID, 100)}",
+            wa_id=_call_id(call),
             channel=Channel.WHATSAPP,
             sender=Sender.CUSTOMER,
             phone=customer_phone(person),
@@ -100,6 +103,33 @@ class MessageReader:
             lid=person.lid,
             journal_seq=seq,
             stale=self._horizon.hides(sent_at, now),
+        )
+
+    def read_call_end(
+        self, raw: bytes, *, code: int, seq: int, now: datetime
+    ) -> InboundMessage | Ignored:
+        """How a call ended: it was taken, by the owner on a phone, or it was not."""
+        kind = self._protos.events.CallAccept if code == CALL_ACCEPT else None
+        try:
+            end = (kind or self._protos.events.CallTerminate).FromString(raw)
+        except self._protos.broken:
+            return Ignored("unreadable")
+        if not end.basicCallMeta.callID:
+            return Ignored("no_call")
+        call = _call_id(end.basicCallMeta)
+        return InboundMessage(
+            company_id=self._company_id,
+            wa_id=f"{call}:end",
+            channel=Channel.WHATSAPP,
+            sender=Sender.CUSTOMER,
+            phone="",
+            chat="",
+            text="",
+            sent_at=now,
+            kind=Kind.HANG_UP,
+            journal_seq=seq,
+            target=call,
+            facts={"taken": kind is not None or end.reason == TAKEN},
         )
 
     def _message(
@@ -160,6 +190,10 @@ class MessageReader:
 def _moment(seconds: float) -> datetime:
     """A time on the wire; what no calendar has becomes the nearest that one has."""
     return datetime.fromtimestamp(min(max(seconds, 0), _LAST_SECOND), UTC)
+
+
+def _call_id(call: Any) -> str:
+    return f"call:{tidy(call.callID, 100)}"
 
 
 def _flags(event: Any) -> dict[str, object]:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from bot.whatsapp.events import CALL_OFFER, MESSAGE
+from bot.whatsapp.events import CALLS, MESSAGE
 from bot.whatsapp.offline_queue import OfflineQueue
 from bot.whatsapp.session_parts import Connection, Parts
 from bot.whatsapp.settlement import SessionDamaged
@@ -152,7 +152,7 @@ class Session:
             self._parts.arrivals.keep(raw)
             if self._parts.phone.notice(raw):
                 self._tell(self._phone_is_alive)
-        elif code == CALL_OFFER:
+        elif code in CALLS:
             self._parts.arrivals.keep(raw, code)
         else:
             self._tell(self._follow, code, raw)

@@ -174,7 +174,8 @@ CREATE FUNCTION published(p_row inbox, OUT type text, OUT data jsonb) LANGUAGE s
               WHEN 'revoke' THEN jsonb_build_object('applied', p_row.details ? 'applied')
               WHEN 'reaction' THEN jsonb_build_object('emoji', p_row.content)
               ELSE jsonb_build_object('kind', p_row.kind, 'text', p_row.content,
-                'silence', CASE WHEN p_row.state = 'silent' THEN p_row.reason END) END;
+                'silence', CASE WHEN p_row.state = 'silent' AND p_row.reason <> 'rings'
+                                THEN p_row.reason END) END;
 $$;
 
 -- Makes deliveries of what companies with an events webhook want to hear, in order of time.

@@ -27,6 +27,7 @@ ROAD: dict[str, tuple[object, ...]] = {
         "in-100",
     ),
     "road_supersede": (C, customer(420)),
+    "road_call_over": (C, "in-100", False),
     "road_limit": (C, customer(200), 60.0, row(200), "over the limit"),
     "road_admit": (C, customer(420), row(420)),
     "road_owner_wrote": (
@@ -55,6 +56,7 @@ ROAD: dict[str, tuple[object, ...]] = {
     "desk_strays": (H, [], 1.0),
     "desk_tidy": (H, [], 1.0, [row(100)], [customer(100)], [row(100)], [customer(100)]),
     "desk_waiting": (H, 1.0, 1000),
+    "desk_rung_out": (90.0,),
     "desk_ready": (),
     "desk_unremembered": (1.0, 200),
     "desk_remembered": ([row(100)], [customer(100)], [row(100)], [customer(100)]),

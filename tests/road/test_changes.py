@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from bot.sweeper import RING_SECONDS
 from models.details import media_of
 from models.values import InboundMessage, Kind, MediaRef, Quote, Sender
 from tests.builders import message
@@ -223,15 +224,80 @@ async def test_the_next_turn_sees_the_words_as_they_were_changed(open_scene: Ope
         assert texts == ["hola", "oí: hola", "dos", "oí: dos"]
 
 
+def hang_up(company: UUID, call: str, *, taken: bool = False) -> InboundMessage:
+    """The end of a call."""
+    return message(company, "", kind=Kind.HANG_UP, target=call, facts={"taken": taken})
+
+
+async def test_a_call_is_answered_when_it_was_missed_and_not_while_it_rings(
+    open_scene: OpenScene,
+) -> None:
+    async with open_scene() as scene:
+        await scene.receive(message(scene.company, "", kind=Kind.CALL, wa_id="call:1"))
+        await scene.road.sweeper.sweep(0)
+        await asyncio.sleep(0.2)
+        assert await states(scene) == ["silent: rings"]
+
+        await scene.receive(*[hang_up(scene.company, "call:1")] * 2)
+
+        (said,) = await scene.arrived(1)
+        assert said.startswith("Vi tu llamada.")
+        assert await scene.rows("turns") == ["answered"]
+
+
+async def test_a_call_that_the_owner_took_is_not_answered(open_scene: OpenScene) -> None:
+    async with open_scene() as scene:
+        await scene.receive(
+            message(scene.company, "", kind=Kind.CALL, wa_id="call:1"),
+            hang_up(scene.company, "call:1", taken=True),
+            hang_up(scene.company, "call:1"),  # The two of them put the phone down.
+            hang_up(scene.company, "call:of-nobody"),
+        )
+        await scene.road.sweeper.sweep(0)
+        await asyncio.sleep(0.2)
+
+        assert await states(scene) == ["silent: the owner took the call"]
+        assert await scene.rows("turns") == []
+
+
+async def test_a_call_whose_end_nobody_told_was_missed(open_scene: OpenScene) -> None:
+    async with open_scene() as scene:
+        await scene.receive(message(scene.company, "", kind=Kind.CALL, wa_id="call:1"))
+        await scene.look.execute(
+            "UPDATE inbox SET received_at = now() - make_interval(secs => $1)", RING_SECONDS + 1
+        )
+
+        await scene.road.sweeper.sweep(0)  # The first of five looks at the calls,
+        await scene.road.sweeper.sweep(0)  # and whichever comes next finds it waiting.
+
+        (said,) = await scene.arrived(1)
+        assert said.startswith("Vi tu llamada.")
+
+
+async def test_what_is_written_while_it_rings_is_answered_by_itself(
+    open_scene: OpenScene,
+) -> None:
+    echo = Echo()
+    async with open_scene(handlers=[echo]) as scene:
+        await scene.receive(
+            message(scene.company, "", kind=Kind.CALL, wa_id="call:1"),
+            message(scene.company, "¿hola?"),
+        )
+
+        assert await scene.arrived(1) == ["oí: ¿hola?"]
+        assert [line.text for line in echo.asked[0].messages] == ["¿hola?"]
+
+
 async def test_who_calls_again_and_again_is_told_once(open_scene: OpenScene) -> None:
     def ring(company: UUID, number: int) -> InboundMessage:
         return message(company, "", kind=Kind.CALL, wa_id=f"call:{number}")
 
     async with open_scene() as scene:
-        await scene.receive(*[ring(scene.company, 1)] * 3)
+        await scene.receive(*[ring(scene.company, 1)] * 3, hang_up(scene.company, "call:1"))
         (first,) = await scene.arrived(1)
         for number in range(2, 6):
             await scene.receive(ring(scene.company, number))
+            await scene.receive(hang_up(scene.company, f"call:{number}"))
             await asyncio.sleep(0.1)
 
         async def closed() -> bool:

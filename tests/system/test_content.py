@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.whatsapp.contents import RAW_BYTES
+from bot.whatsapp.events import TAKEN
 from handlers import load_prompts
 from tests.system.shop import Shop, opened
 from tests.whatsapp_server import changes, contents, signs
@@ -104,16 +105,19 @@ async def test_what_nobody_knows_yet_is_kept_raw_and_asked_for_in_words(shop: Sh
     assert 0 < len(raw) < RAW_BYTES
 
 
-async def test_calls_get_one_sentence_and_the_session_lives_on(shop: Shop) -> None:
-    ana, logins = shop.customer(), shop.owner.logins
+async def test_missed_calls_get_one_sentence_and_the_session_lives_on(shop: Shop) -> None:
+    ana, eva, logins = shop.customer(), shop.customer(), shop.owner.logins
     for number in (1, 1, 1, 2, 3):
         await shop.deliver(signs.call(ana, f"RING{ana.number}{number}"))
         await shop.deliver(signs.hang_up(ana, f"RING{ana.number}{number}"))
 
     assert (await shop.hears(ana)).text == SAY.missed_call
     await shop.deliver(signs.call(ana, f"RING{ana.number}4"))
+    await shop.deliver(signs.call(eva, f"RING{eva.number}"))
+    await shop.deliver(signs.hang_up(eva, f"RING{eva.number}", TAKEN))
     await asyncio.sleep(4)
     assert ana.inbox.empty()
+    assert eva.inbox.empty()
     await shop.says(ana, contents.text("hola"), "3AZ004")
     assert "Panaderia" in (await shop.hears(ana)).text
     assert shop.owner.logins == logins

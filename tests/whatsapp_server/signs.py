@@ -2,7 +2,8 @@
 
 Facts: a receipt names one message and may list more; without a type it says delivered. Who types
 is told by a child of ``chatstate`` named composing (with ``media`` audio while a voice is
-recorded) or paused. A call is offered and terminated by two stanzas with the same call id.
+recorded) or paused. A call is offered and terminated by two stanzas with the same call id;
+the reason ``accepted_elsewhere`` tells the account's other devices that one of them has taken it.
 """
 
 import time
@@ -54,8 +55,13 @@ def call(customer: Customer, call_id: str, *, video: bool = False) -> Node:
 
 
 def hang_up(customer: Customer, call_id: str, reason: str = "timeout") -> Node:
-    """Nobody answered, or the customer gave up."""
+    """The call is over: nobody answered, the customer gave up, or another device has it."""
     return _call(customer, "terminate", call_id, reason=reason)
+
+
+def pick_up(customer: Customer, call_id: str) -> Node:
+    """Somebody took the call."""
+    return _call(customer, "accept", call_id)
 
 
 @dataclass(frozen=True)

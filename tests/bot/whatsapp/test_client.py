@@ -113,7 +113,7 @@ async def test_few_events_are_subscribed_and_no_receipts_or_history_among_them(
     subscribed = stage.life.subscribed
     await client.stop(quiet=0.01)
 
-    assert subscribed == SUBSCRIBED == (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 17, 27, 36)
+    assert subscribed == SUBSCRIBED == (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 17, 27, 36, 37, 42)
 
 
 async def test_an_event_is_copied_and_no_error_of_ours_goes_back_into_the_client(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.whatsapp.callbacks import SUBSCRIBED
-from bot.whatsapp.events import CALL_OFFER, Ignored
+from bot.whatsapp.events import CALL_ACCEPT, CALL_OFFER, CALL_TERMINATE, TAKEN, Ignored
 from models.values import InboundMessage, Kind
 from tests.bot.whatsapp.scene import LID, PHONE, Scene, on_stage
 from tests.whatsapp_server import contents, signs
@@ -36,6 +36,14 @@ async def called(scene: Scene, *offers: Node) -> list[InboundMessage | Ignored]:
     return reads
 
 
+async def ended(scene: Scene, code: int, end: Node) -> InboundMessage | Ignored:
+    """What the daemon makes of the end of a call."""
+    after = len(scene.client.hosted.said)
+    await scene.deliver(end)
+    raw = await scene.client.event(code, after=after)
+    return scene.reader().read_call_end(raw, code=code, seq=1, now=datetime.now(UTC))
+
+
 async def test_a_call_is_a_message_without_words_from_who_calls(scene: Scene) -> None:
     (read,) = await called(scene, signs.call(scene.ana, "CALL1", video=True))
 
@@ -61,6 +69,55 @@ async def test_offers_of_one_call_have_one_id(scene: Scene) -> None:
     reads = await called(scene, *offers)
 
     assert {read.wa_id for read in reads if isinstance(read, InboundMessage)} == {"call:CALL3"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "taken"),
+    [(TAKEN, True), ("rejected_elsewhere", False), ("timeout", False), ("", False)],
+)
+async def test_the_end_of_a_call_says_whether_another_device_has_taken_it(
+    scene: Scene, reason: str, taken: bool
+) -> None:
+    read = await ended(scene, CALL_TERMINATE, signs.hang_up(scene.ana, "CALL4", reason))
+
+    assert isinstance(read, InboundMessage)
+    assert (read.kind, read.target, read.facts) == (Kind.HANG_UP, "call:CALL4", {"taken": taken})
+
+
+async def test_a_call_that_is_accepted_is_taken(scene: Scene) -> None:
+    read = await ended(scene, CALL_ACCEPT, signs.pick_up(scene.ana, "CALL5"))
+
+    assert isinstance(read, InboundMessage)
+    assert (read.target, read.facts) == ("call:CALL5", {"taken": True})
+
+
+async def test_no_end_of_a_call_ends_the_clients_event_loop(scene: Scene) -> None:
+    creator = scene.ana.lid_jid
+    strange = [
+        Node("terminate"),
+        Node("terminate", {"call-id": "", "call-creator": creator, "reason": ""}),
+        Node("terminate", {"call-id": "X" * 5_000, "call-creator": creator, "reason": "neu"}),
+        Node("terminate", {"call-id": "C5", "call-creator": GROUP, "group-jid": GROUP}),
+        Node("terminate", {"call-id": "C6", "call-creator": creator}, b"\x00\xff" * 900),
+        Node("accept"),
+        Node("accept", {"call-id": "C7", "call-creator": creator}, [Node("neu")] * 50),
+        Node("accept", {"call-id": "C8", "reason": "9", "t": "yesterday"}, b"\xff"),
+    ]
+    outer: dict[str, Value] = {"from": creator, "t": str(int(time.time()))}
+    after = len(scene.client.hosted.said)
+    for number, child in enumerate(strange):
+        await scene.deliver(Node("call", {**outer, "id": f"E{number}"}, [child]))
+    for number in range(200):
+        await scene.deliver(signs.hang_up(scene.ana, f"MANY{number}"))
+    await scene.write(contents.text("¿sigues ahí?"), "3AE2")
+    read = await scene.read("3AE2")
+
+    assert isinstance(read, InboundMessage)
+    await scene.eventually(lambda: not scene.owner.unreceipted)
+    first = await scene.client.event(CALL_TERMINATE, after=after)
+    assert scene.reader().read_call_end(
+        first, code=CALL_TERMINATE, seq=1, now=datetime.now(UTC)
+    ) == Ignored("no_call")
 
 
 async def test_no_offer_ends_the_clients_event_loop(scene: Scene) -> None:
