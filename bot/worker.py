@@ -39,12 +39,12 @@ async def run(settings: Settings, *, number: int) -> int:
     *number* tells the workers of a machine apart by their ports. Raises StartupRefused or
     Unavailable with one sentence.
     """
+    _refuse_new_stores(settings.stores)
     began = time.monotonic()
     logs.configure(settings.daemon.log_level)
     stop = asyncio.Event()
     with stopping(stop):
         async with AsyncExitStack() as stack:
-            _refuse_new_stores(settings.stores)
             urls = await stack.enter_async_context(urls_of(settings.stores, progress=_progress))
             await database.check(urls.postgres)
             engine = await stack.enter_async_context(

@@ -99,6 +99,18 @@ def test_a_ready_daemon_is_shown_with_all_that_waits_for_a_person(
     assert "+13055550100" in said.out
 
 
+def test_living_workers_are_shown_once_however_many_shards_there_are(
+    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+) -> None:
+    worker = {"name": "mars:71", "number": 2, "seconds": 75, "turns": 1}
+    for shard in (0, 1):
+        daemon(tmp_path, loopback, words(shard, workers=[worker]), shard=shard)
+
+    said = lyrox("status", "--config", config)
+
+    assert said.out.count("  worker 2 (mars:71): up 1 min 15 s, 1 turn at work\n") == 1
+
+
 def test_what_a_customer_calls_herself_cannot_move_the_cursor(
     lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
 ) -> None:

@@ -1,0 +1,80 @@
+"""What a daemon knows of workers, and what a worker loads and joins."""
+
+import asyncio
+import subprocess
+import sys
+from uuid import uuid4
+
+import pytest
+
+from bot.workers import NONE_LIVES, Workers
+from models.database import connect
+from models.desk import Desk
+from models.errors import RetryLater
+
+HEAVY = {"neonize", "google", "magic", "segno"}
+PROGRAM = """
+import sys
+import bot.worker, bot.event_loop
+print(*sorted(name for name in sys.modules if "." not in name or name.startswith("bot.whatsapp")))
+"""
+
+
+async def test_a_living_worker_is_seen_and_a_buried_one_is_missed(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = uuid4()
+    async with connect(database, connections=2) as opened:
+        desk = Desk(opened.call, opened.rows)
+        workers = Workers(desk)
+        seen = []
+        await workers.look()
+        seen.append(workers.alive)
+        await desk.beat(host, name="here:1", shard=3, role="worker")
+        await desk.beat(uuid4(), name="here:2", shard=0, role="daemon")
+        found = await desk.workers()
+        await workers.look()
+        seen.append(workers.alive)
+        await desk.bury([host])
+        await workers.look()
+        seen.append(workers.alive)
+
+    assert seen == [False, True, False]
+    assert found == [{"name": "here:1", "number": 3, "seconds": 0, "turns": 0}]
+    assert caplog.messages.count(NONE_LIVES) == 1
+
+
+class Away:
+    """PostgreSQL, which does not answer."""
+
+    async def workers(self) -> list[dict[str, object]]:
+        raise RetryLater("away")
+
+
+@pytest.mark.looptime
+@pytest.mark.asyncio(loop_scope="function")
+async def test_without_postgresql_all_stays_as_it_was_and_the_look_goes_on() -> None:
+    stamps: list[float] = []
+    workers = Workers(Away())  # type: ignore[arg-type] # All that is asked of it.
+    workers.alive = True
+    loop = asyncio.get_running_loop()
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(3.5):
+            await workers.run(lambda: stamps.append(loop.time()))
+
+    assert workers.alive
+    assert len(stamps) == 4
+
+
+def test_a_worker_loads_no_whatsapp_client() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
+    )
+
+    loaded = ran.stdout.split()
+    assert HEAVY.isdisjoint(loaded)
+    assert [name for name in loaded if name.startswith("bot.whatsapp.")] == [
+        "bot.whatsapp.reasons",
+        "bot.whatsapp.states",
+    ]

@@ -1,0 +1,179 @@
+"""Processes killed in turn for minutes, while others go on: workers, and the hosts of sessions.
+
+``LYROX_FAULT_SECONDS`` says for how long each (300).
+"""
+
+import asyncio
+import os
+import random
+import signal
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from tests.faults.crowd import Crowd
+from tests.faults.tally import Row, add
+from tests.faults.town import Town, open_town
+from tests.system.warm import Child, Warm
+
+SECONDS = float(os.environ.get("LYROX_FAULT_SECONDS", "300"))
+BETWEEN_SECONDS = 10.0
+"""From one death to the next: what the dead one held is with another one by then."""
+MODEL_SECONDS = 0.5
+TAKEOVER_SECONDS = 8.0 + MODEL_SECONDS
+SESSION_SECONDS = 15.0 + MODEL_SECONDS
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(SECONDS + 240)]
+
+
+@dataclass
+class Troupe:
+    """Two processes of a kind, of which one at a time is made to suffer."""
+
+    town: Town
+    words: tuple[str, ...]
+    """How one is started; its number follows."""
+    run: str
+    members: dict[int, Child] = field(default_factory=dict)
+
+    async def start(self, number: int) -> Child:
+        """That one, ready."""
+        first = (self.town.phones.folder,) if self.run == "daemon" else ()
+        member = await self.town.nursery.start(
+            self.town.home, *first, *self.words, number, run=self.run
+        )
+        self.members[number] = member
+        await member.until("ready")
+        return member
+
+    async def kill(self, number: int) -> float:
+        """When it was dead."""
+        await self.members[number].send(signal.SIGKILL)
+        return time.monotonic()
+
+    async def freeze(self, number: int, seconds: float) -> float:
+        """It stands still so long, and goes on as if nothing had been; when that began."""
+        os.kill(self.members[number].pid, signal.SIGSTOP)
+        began = time.monotonic()
+        await asyncio.sleep(seconds)
+        os.kill(self.members[number].pid, signal.SIGCONT)
+        return began
+
+    async def end(self) -> None:
+        """All of them."""
+        for member in self.members.values():
+            await member.send(signal.SIGKILL)
+
+
+def workers(town: Town) -> Troupe:
+    """Processes that answer."""
+    return Troupe(town, ("worker", "--number"), "lyrox")
+
+
+def hosts(town: Town) -> Troupe:
+    """Processes that hold the sessions."""
+    return Troupe(town, ("--shard",), "daemon")
+
+
+@pytest.fixture
+async def town(nursery: Warm, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+    """Companies whose turns are left to workers."""
+    daemon = {"turns_here": False, "drain_seconds": 5.0}
+    async with open_town(tmp_path_factory.mktemp("town"), nursery, daemon=daemon) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def crew(town: Town) -> AsyncIterator[tuple[Troupe, Troupe]]:
+    """One host of sessions and two workers."""
+    holding, answering = hosts(town), workers(town)
+    await holding.start(0)
+    for number in (0, 1):
+        await answering.start(number)
+    try:
+        yield holding, answering
+    finally:
+        await answering.end()
+        await holding.end()
+
+
+def crowd_of(town: Town) -> Crowd:
+    crowd = town.crowd()
+    town.llm.always(crowd.echo(seconds=MODEL_SECONDS))
+    return crowd
+
+
+async def verdict(town: Town, crowd: Crowd, fault: str, deaths: list[float]) -> Row:
+    """What became of all of them, also in the table."""
+    await crowd.answered(40.0)
+    unresolved = await town.unresolved(crowd)
+    longest = max(crowd.recovery(death) for death in deaths)
+    row = replace(crowd.row(fault, unresolved=unresolved), tries=len(deaths), seconds=longest)
+    add(row)
+    print(row.line(), f"{crowd.count()} messages")
+    return row
+
+
+async def in_turn(troupe: Troupe, dice: random.Random, *, hold: float) -> list[float]:
+    """Kill one after the other until the time is over; each is back after *hold* at most."""
+    deaths: list[float] = []
+    end, number = time.monotonic() + SECONDS, 0
+    while time.monotonic() < end:
+        await asyncio.sleep(dice.uniform(0.0, 1.0))
+        deaths.append(await troupe.kill(number))
+        await asyncio.sleep(dice.uniform(0.0, hold))
+        await troupe.start(number)
+        await asyncio.sleep(max(0.0, deaths[-1] + BETWEEN_SECONDS - time.monotonic()))
+        number = 1 - number
+    return deaths
+
+
+async def test_workers_that_are_killed_in_turn_lose_nothing_and_say_nothing_twice(
+    town: Town, crew: tuple[Troupe, Troupe]
+) -> None:
+    _, answering = crew
+    crowd = crowd_of(town)
+
+    async with crowd.writing():
+        deaths = await in_turn(answering, random.Random(1), hold=6.0)
+    row = await verdict(town, crowd, "one of two workers killed", deaths)
+
+    assert (row.lost, row.doubled, row.disordered, row.wrong, row.unresolved) == (0, 0, 0, 0, 0)
+    assert row.seconds is not None
+    assert row.seconds < TAKEOVER_SECONDS
+
+
+async def test_workers_that_stand_still_and_go_on_say_nothing_twice(
+    town: Town, crew: tuple[Troupe, Troupe]
+) -> None:
+    _, answering = crew
+    crowd, frozen = crowd_of(town), list[float]()
+
+    async with crowd.writing():
+        for number in (0, 1, 0):
+            frozen.append(await answering.freeze(number, 7.0))
+            await asyncio.sleep(4.0)
+    row = await verdict(town, crowd, "one of two workers stopped for 7 s (SIGSTOP)", frozen)
+
+    assert (row.lost, row.doubled, row.disordered, row.wrong, row.unresolved) == (0, 0, 0, 0, 0)
+    assert row.seconds is not None
+    assert row.seconds < TAKEOVER_SECONDS
+
+
+async def test_hosts_of_sessions_that_are_killed_in_turn_lose_nothing_and_say_nothing_twice(
+    town: Town, crew: tuple[Troupe, Troupe]
+) -> None:
+    holding, _ = crew
+    await holding.start(1)
+    crowd = crowd_of(town)
+
+    async with crowd.writing():
+        deaths = await in_turn(holding, random.Random(2), hold=6.0)
+    row = await verdict(town, crowd, "one of two session hosts killed", deaths)
+
+    assert (row.doubled, row.disordered, row.wrong) == (0, 0, 0)
+    assert row.lost <= row.unresolved  # In one window a reply counts as sent and never left.
+    assert row.seconds is not None
+    assert row.seconds < SESSION_SECONDS
