@@ -3,6 +3,7 @@
 
 UV := uv==0.13.9
 ARGS ?=
+KILLS ?= 200
 
 .PHONY: help run test test-slow test-faults test-browser screenshots check format bench bench-footprint .venv
 .DEFAULT_GOAL := help
@@ -13,7 +14,7 @@ help:
 	@echo "make check  lint, format, types, layers, lock file"
 	@echo "make format repair what ruff can repair"
 	@echo "make test-slow, make bench, make bench-footprint"
-	@echo "make test-faults    break what can be broken, for minutes (ARGS=... goes to pytest)"
+	@echo "make test-faults    break what can be broken, for minutes (ARGS=... goes to pytest; KILLS=200)"
 	@echo "make test-browser   the pairing page in Debian's Chromium (packages chromium, chromium-driver)"
 	@echo "make screenshots    take the pictures under docs/pairing/ anew"
 
@@ -27,7 +28,8 @@ test-slow: .venv
 	@exec .venv/bin/python -m pytest -m slow $(ARGS)
 
 test-faults: .venv
-	@exec .venv/bin/python -m pytest -m faults -n 1 $(ARGS)
+	.venv/bin/python -m pytest -m faults -n 1 $(ARGS)
+	@exec .venv/bin/python -m tests.faults.kills --kills $(KILLS) --resume
 
 test-browser: .venv
 	@exec .venv/bin/python -m pytest -m browser -n 0 $(ARGS)

@@ -83,6 +83,12 @@ def refuses() -> Act:
     return writes(None, refusal=SECRET)
 
 
+def truncates() -> Act:
+    """An answer that was cut off in the middle of its text."""
+    whole = json.dumps(answer(f"{SECRET} {TEXT}"))
+    return writes(whole[: whole.index(TEXT)], finish="length")
+
+
 def hangs(seconds: float = 30.0) -> Act:
     """Nothing at all for *seconds*."""
 
@@ -174,9 +180,13 @@ class FakeOpenAI:
         if self.keep_log:
             self.requests.append(json.loads(raw))
             self.headers.append(dict(request.headers))
-        act = self._acts.popleft() if self._acts else self._always
-        if act is not None:
-            return await act(request)
+        act = self._acts.popleft() if self._acts else self.usual
+        return await act(request)
+
+    async def usual(self, request: web.Request) -> web.StreamResponse:
+        """What a request gets once the script is over."""
+        if self._always is not None:
+            return await self._always(request)
         if self._seconds:
             await asyncio.sleep(self._seconds)
         return web.Response(body=self._usual, content_type="application/json")

@@ -11,7 +11,7 @@ from typing import Protocol
 import asyncpg
 from aiohttp import web
 
-from tests.fakes.openai_server import FakeOpenAI, says
+from tests.fakes.openai_server import FakeOpenAI
 from tests.system import gates
 from tests.system.conftest import Scene, Valves
 
@@ -124,7 +124,7 @@ async def before_the_history_is_written(place: Place, provoke: Provoke) -> None:
     async def hold(request: web.Request) -> web.StreamResponse:
         place.valves.mongo.hold()
         held.set()
-        return await says()(request)
+        return await place.llm.usual(request)
 
     place.llm.script(hold)
     provoke()

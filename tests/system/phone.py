@@ -155,7 +155,8 @@ class PhoneConnection:
         self._obey("before the ratchet")
         file.turn_ratchet(f"{chat.partition('@')[0]}:0")
         self._obey("before the wire")
-        line = {"chat": chat, "text": text, "id": wa_id, "pid": os.getpid()}
+        sender: dict[str, Any] = {"company": self._company, "pid": os.getpid()}
+        line = sender | {"chat": chat, "text": text, "id": wa_id}
         append(self._folder / "arrived.jsonl", line)
         self._obey("after the wire")
         return wa_id

@@ -137,6 +137,8 @@ class Customer:
         self.inbox: asyncio.Queue[Received] = asyncio.Queue()
         self.unreadable: list[str] = []
         self.misses = 0  # So many messages will be lost on the phone, and asked for again.
+        self.off = False  # The phone is switched off; the server keeps what comes, in order.
+        self._kept: list[tuple[Node, Jid, Node]] = []
         self._protos = protos
         self.addressed_by = addressed_by
 
@@ -173,8 +175,17 @@ class Customer:
         number, client = owner.client
         return seal(self.party, str(owner.lid_jid(number)), client, message, says)
 
+    def switch_on(self) -> None:
+        """The phone is back, and gets what the server has kept for it."""
+        self.off, kept, self._kept = False, self._kept, []
+        for node, sender, enc in kept:
+            self.receive(node, sender, enc)
+
     def receive(self, node: Node, sender: Jid, enc: Node) -> bool:
         """Read what an owner's device sent, or say that it could not be read."""
+        if self.off:
+            self._kept.append((node, sender, enc))
+            return True
         try:
             plain = self.party.decrypt(str(sender), enc.get("type"), enc.data)
         except ValueError:
