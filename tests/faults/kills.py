@@ -34,6 +34,7 @@ DOCUMENT = REPOSITORY / "docs" / "reliability.md"
 SLICE = 200
 BATCH = 10
 CLIENT_EVERY = 8
+PHONES = ("files", "client")
 
 Deeds = Mapping[str, tuple[float, Deed]]
 
@@ -129,9 +130,10 @@ def _keep_evidence(trials: Sequence[Trial], kills: Sequence[Kill]) -> None:
             file.write_text("\n".join([*kill.problems, *trial.log]), encoding="utf-8")
 
 
-async def run(record: Record, seed: int, count: int) -> None:
+async def run(record: Record, seed: int, count: int, phones: Sequence[str]) -> None:
     """All kills of the seed below *count* that are not done yet, a slice at a time."""
-    for first, client in itertools.product(range(0, count, SLICE), (False, True)):
+    for first, kind in itertools.product(range(0, count, SLICE), phones):
+        client = kind == "client"
         while todo := _todo(record, seed, range(first, min(first + SLICE, count)), client=client):
             await _go_on(record, seed, todo, client=client)
 
@@ -180,12 +182,13 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--kills", type=int, default=SLICE, help="how many in all")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--resume", action="store_true", help="go on where a run was broken off")
+    parser.add_argument("--phones", nargs="+", choices=PHONES, default=PHONES, help="which kinds")
     parser.add_argument("--save", action="store_true", help="write the table into its document")
     options = parser.parse_args(words)
     record = Record(FOLDER / "kills.jsonl")
     if not options.resume:
         record.begin_anew()
-    asyncio.run(run(record, options.seed, options.kills))
+    asyncio.run(run(record, options.seed, options.kills, options.phones))
     kills = record.read()
     print(table(kills))
     if options.save:
