@@ -203,6 +203,7 @@ async def open_road(
             Merges(MergeDesk(stores.call, stores.rows), stores.conversations, cache),
             host=host,
             grace_seconds=talk.quiet_seconds + 1.0,
+            oldest_seconds=settings.whatsapp.max_age_hours * 3600.0,
         )
         metrics.watch("turns_running", lambda: len(slots.running))
         heart = Heart(desk, host)

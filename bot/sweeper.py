@@ -30,7 +30,8 @@ Longer than `Memory` takes when nobody replies.
 class Sweeper:
     """Brings back waiting chats, stray turns, ready parts, unwritten and divided history.
 
-    *grace_seconds*: younger messages are left to their lanes.
+    *grace_seconds*: younger messages are left to their lanes. *oldest_seconds*: what waited longer
+    in a paused chat is not answered any more.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Sweeper:
         self._desk = desk
         self._lanes = lanes
         self._slots = slots
+        oldest_seconds: float,
         self._delivery = delivery
         self._memory = memory
         self._merges = merges
@@ -57,6 +59,7 @@ class Sweeper:
 
     async def run(self, stamp: Callable[[], None] = lambda: None) -> None:
         """Sweep for ever, with a *stamp* each round.
+        self._oldest_seconds = oldest_seconds
 
         The first round takes young messages too: their lanes are gone.
         """
@@ -81,6 +84,9 @@ class Sweeper:
         for company, customer, newest in waiting:
             chat = (company, customer)
             if chat not in self._slots:
+        if self._rounds % 5 == 0:
+            await self._desk.rung_out(seconds=RING_SECONDS)
+            await self._desk.take_up(seconds=self._oldest_seconds)
                 self._lanes.ring_now(chat, newest or "")
         for company, channel in await self._desk.ready():
             self._delivery.kick(company, channel)
@@ -88,7 +94,6 @@ class Sweeper:
         if self._rounds % 5 == 0:
             forgotten = await self._desk.unremembered(age_seconds=FORGOTTEN_SECONDS)
             self._memory.remember_all(forgotten)
-            await self._desk.rung_out(seconds=RING_SECONDS)
             await self._merges.finish()
         self._rounds += 1
 

@@ -78,6 +78,11 @@ class Desk:
         row = await self._call("desk_rung_out", seconds)
         return int(next(iter(row.values())))
 
+    async def take_up(self, *, seconds: float) -> int:
+        """What paused chats left unanswered waits again, if it is so young; how many messages."""
+        row = await self._call("desk_take_up", seconds)
+        return int(next(iter(row.values())))
+
     async def waiting(
         self, host: UUID, *, grace_seconds: float, limit: int = 1000
     ) -> list[tuple[UUID, UUID, str | None]]:

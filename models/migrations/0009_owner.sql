@@ -133,3 +133,34 @@ CREATE FUNCTION desk_too_old(p_limit int) RETURNS jsonb LANGUAGE sql AS $$
              AND o.customer_id = i.customer_id AND o.state = 'sent' AND o.sent_at > i.received_at)
      GROUP BY co.slug, c.phone, c.name ORDER BY max(i.sent_at) DESC LIMIT p_limit) r;
 $$;
+
+-- What a paused chat left unanswered, for desk_take_up.
+CREATE INDEX idx_inbox_paused ON inbox (received_at)
+  WHERE state = 'silent' AND reason LIKE 'paused: %';
+
+-- Takes up what was written while a chat was with a person, or its company was silent, once the chat is
+-- the bot's again and nobody has answered: neither the owner since, nor we something newer. One turn
+-- for all of it, unless it is older than p_seconds. A chat that was handed over because a robot writes
+-- there is not begun again by us; nobody's robot waits.
+CREATE FUNCTION desk_take_up(p_seconds double precision) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE v_messages int;
+BEGIN
+  PERFORM enter_system();
+  UPDATE inbox SET state = 'pending', reason = NULL, turn_id = NULL WHERE id IN (
+    SELECT i.id FROM inbox i
+      JOIN customers c ON c.company_id = i.company_id AND c.id = i.customer_id
+      JOIN companies co ON co.id = i.company_id
+     WHERE i.state = 'silent' AND i.reason LIKE 'paused: %' AND i.sender = 'customer'
+       AND i.channel <> 'terminal' AND i.received_at > now() - make_interval(secs => p_seconds)
+       AND (c.paused_until > now()) IS NOT TRUE AND co.active AND NOT co.paused
+       AND NOT EXISTS (SELECT 1 FROM inbox l WHERE l.company_id = i.company_id
+             AND l.customer_id = i.customer_id AND l.id > i.id
+             AND (l.state <> 'silent'
+                  OR l.sender = 'owner' AND l.reason NOT IN ('gave the chat back', 'automatic text')))
+       AND NOT EXISTS (SELECT 1 FROM agent_logs a WHERE a.customer_id = i.customer_id
+             AND a.event_type = 'handover_requested' AND a.event_data ->> 'reason' = 'another_robot'
+             AND a.created_at > i.received_at - make_interval(secs => p_seconds))
+     ORDER BY i.id FOR UPDATE OF i SKIP LOCKED);
+  GET DIAGNOSTICS v_messages = ROW_COUNT;
+  RETURN v_messages;
+END $$;

@@ -57,6 +57,7 @@ ROAD: dict[str, tuple[object, ...]] = {
     "desk_tidy": (H, [], 1.0, [row(100)], [customer(100)], [row(100)], [customer(100)]),
     "desk_waiting": (H, 1.0, 1000),
     "desk_rung_out": (90.0,),
+    "desk_take_up": (43200.0,),
     "desk_ready": (),
     "desk_unremembered": (1.0, 200),
     "desk_remembered": ([row(100)], [customer(100)], [row(100)], [customer(100)]),

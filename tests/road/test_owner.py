@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from bot.stores import Urls
-from models.companies import set_company
+from models.companies import pause_company, set_company
 from models.values import Channel, InboundMessage, Kind, Sender
 from tests.builders import make_company, message
 from tests.road.conftest import QUICK, Echo, OpenScene, Scene
@@ -110,6 +110,98 @@ async def test_the_pause_is_over_by_itself(open_scene: OpenScene) -> None:
         await scene.receive(message(scene.company, "hola"))
 
         assert await scene.arrived(1) == ["oí: hola"]
+
+
+async def silent(scene: Scene, count: int) -> None:
+    """So many messages are kept in silence because of a pause, and nothing is said."""
+    reasons = await scene.rows("inbox", "coalesce(reason, '')")
+    assert sum(reason.startswith("paused: ") for reason in reasons) == count
+    assert scene.wire.texts() == []
+
+
+async def give_back(scene: Scene, way: str) -> None:
+    """The chat is the bot's again."""
+    if way == "word":
+        await scene.receive(owner(scene.company, "#bot"))
+    elif way == "command":
+        await pause_company(scene.company, False)
+    await scene.look.execute("UPDATE customers SET paused_until = now() WHERE paused_until > now()")
+
+
+@pytest.mark.parametrize("way", ["word", "time", "command"])
+async def test_what_nobody_answered_during_the_pause_is_answered_after_it_in_one_turn(
+    open_scene: OpenScene, way: str
+) -> None:
+    echo = Echo()
+    async with open_scene(handlers=[echo]) as scene:
+        if way == "command":
+            await pause_company(scene.company, True)
+        else:
+            await scene.receive(owner(scene.company, "yo sigo"))
+        await scene.receive(message(scene.company, "¿precio?"), message(scene.company, "¿hola?"))
+        await silent(scene, 2)
+        await scene.road.sweeper.sweep(0)
+        await asyncio.sleep(0.2)
+        await silent(scene, 2)
+
+        await give_back(scene, way)
+        for _ in range(6):
+            await scene.road.sweeper.sweep(0)
+
+        assert await scene.arrived(1) == ["oí: ¿precio?\n¿hola?"]
+        (turn,) = echo.asked
+        assert [line.sender for line in turn.history] == [Sender.OWNER] * (way != "command")
+
+
+@pytest.mark.parametrize("way", ["word", "time"])
+async def test_what_the_owner_answered_is_not_answered_again(
+    open_scene: OpenScene, way: str
+) -> None:
+    slow = Echo(seconds=0.5)
+    async with open_scene(handlers=[slow]) as scene:
+        await scene.receive(message(scene.company, "¿precio?"))
+        await scene.until(lambda: _asked(slow))
+        await scene.receive(owner(scene.company, "98 USD"), message(scene.company, "¿y el envío?"))
+        await scene.receive(owner(scene.company, "gratis"))
+        await asyncio.sleep(0.7)
+        await silent(scene, 2)
+
+        await give_back(scene, way)
+        await scene.road.sweeper.sweep(0)
+        await asyncio.sleep(0.3)
+
+        await silent(scene, 2)
+
+
+async def test_what_waited_too_long_in_a_pause_is_not_answered(open_scene: OpenScene) -> None:
+    async with open_scene(handlers=[Echo()]) as scene:
+        await scene.receive(owner(scene.company, "yo sigo"), message(scene.company, "¿hola?"))
+        await scene.look.execute("UPDATE inbox SET received_at = now() - interval '13 hours'")
+
+        await give_back(scene, "word")
+        await scene.road.sweeper.sweep(0)
+        await asyncio.sleep(0.3)
+
+        await silent(scene, 1)
+
+
+async def test_who_writes_again_after_the_pause_is_answered_once(open_scene: OpenScene) -> None:
+    echo = Echo()
+    async with open_scene(handlers=[echo]) as scene:
+        await scene.receive(owner(scene.company, "yo sigo"), message(scene.company, "¿precio?"))
+        await give_back(scene, "time")
+        await scene.receive(message(scene.company, "¿sigues ahí?"))
+        assert await scene.arrived(1) == ["oí: ¿sigues ahí?"]
+        for _ in range(6):
+            await scene.road.sweeper.sweep(0)
+        await asyncio.sleep(0.3)
+
+        assert scene.wire.texts() == ["oí: ¿sigues ahí?"]
+        assert "¿precio?" in [line.text for line in echo.asked[0].history]
+
+
+async def _asked(echo: Echo) -> bool:
+    return bool(echo.asked)
 
 
 async def first_words(scene: Scene, number: int, text: str, *, after: float = 1.0) -> bool:

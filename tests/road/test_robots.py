@@ -56,5 +56,11 @@ async def test_two_robots_that_face_each_other_stop_within_six_turns(
         replies = [len(wire.arrived) for wire in wires]
         silent = await scene.rows("inbox", "reason")
 
+        await scene.look.execute("UPDATE customers SET paused_until = now()")
+        for _ in range(6):
+            await scene.road.sweeper.sweep(0)
+        await asyncio.sleep(0.5)
+        assert [len(wire.arrived) for wire in wires] == replies
+
     assert max(replies) <= 6
     assert "paused: handover" in silent
