@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.databases import REPOSITORY
@@ -39,18 +40,38 @@ PHONES = ("files", "client")
 Deeds = Mapping[str, tuple[float, Deed]]
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What is asked for: all numbers below *count*, or those of them that mean the fault *only*."""
+
+    seed: int
+    count: int
+    phones: Sequence[str]
+    only: str | None
+    off_seconds: float
+
+
 @asynccontextmanager
-async def opened(*, client: bool) -> AsyncIterator[tuple[Trials, Deeds]]:
-    """A fleet on fresh stores, and what can be done to it."""
+async def opened(plan: Plan, *, client: bool) -> AsyncIterator[tuple[Trials, Deeds]]:
+    """A fleet on fresh stores, and what is to be done to it."""
     library = client_library()
     async with open_ground() as ground:
         with tempfile.TemporaryDirectory(prefix="lyrox-faults-") as folder:
             if client and library is not None:
                 async with open_client_fleet(Path(folder), ground, library) as there:
-                    yield Trials(there, each=2, pause=0.8), of_client(there)
+                    trials = Trials(there, each=2, pause=0.8, off_seconds=plan.off_seconds)
+                    yield trials, _wanted(of_client(there), plan.only)
             else:
                 async with open_files_fleet(Path(folder), ground) as here:
-                    yield Trials(here, each=3, pause=0.6), of_files(here)
+                    yield Trials(here, each=3, pause=0.6), _wanted(of_files(here), plan.only)
+
+
+def _wanted(deeds: Deeds, only: str | None) -> Deeds:
+    if only is None:
+        return deeds
+    if only not in deeds:
+        sys.exit(f"with these phones the faults are: {'; '.join(deeds)}")
+    return {only: deeds[only]}
 
 
 async def kill_all(trials: Trials, deeds: Deeds, seed: int, numbers: Sequence[int]) -> list[Trial]:
@@ -130,12 +151,13 @@ def _keep_evidence(trials: Sequence[Trial], kills: Sequence[Kill]) -> None:
             file.write_text("\n".join([*kill.problems, *trial.log]), encoding="utf-8")
 
 
-async def run(record: Record, seed: int, count: int, phones: Sequence[str]) -> None:
-    """All kills of the seed below *count* that are not done yet, a slice at a time."""
-    for first, kind in itertools.product(range(0, count, SLICE), phones):
+async def run(record: Record, plan: Plan) -> None:
+    """All kills of the plan that are not done yet, a slice at a time."""
+    for first, kind in itertools.product(range(0, plan.count, SLICE), plan.phones):
         client = kind == "client"
-        while todo := _todo(record, seed, range(first, min(first + SLICE, count)), client=client):
-            await _go_on(record, seed, todo, client=client)
+        numbers = range(first, min(first + SLICE, plan.count))
+        while todo := _todo(record, plan.seed, numbers, client=client):
+            await _go_on(record, plan, todo, client=client)
 
 
 def _todo(record: Record, seed: int, numbers: range, *, client: bool) -> list[int]:
@@ -143,20 +165,20 @@ def _todo(record: Record, seed: int, numbers: range, *, client: bool) -> list[in
     return [number for number in numbers if number not in done and is_client(number) == client]
 
 
-async def _go_on(record: Record, seed: int, numbers: Sequence[int], *, client: bool) -> None:
+async def _go_on(record: Record, plan: Plan, numbers: Sequence[int], *, client: bool) -> None:
     """On one fleet, until all are done or one never came to rest.
 
     A batch is compared when the next one is over: by then its history has been written.
     """
-    async with opened(client=client) as (trials, deeds):
+    async with opened(plan, client=client) as (trials, deeds):
         waiting: list[Trial] = []
         for at in range(0, len(numbers), BATCH):
-            done = await kill_all(trials, deeds, seed, numbers[at : at + BATCH])
-            await _finish(record, trials.fleet, waiting, seed)
+            done = await kill_all(trials, deeds, plan.seed, numbers[at : at + BATCH])
+            await _finish(record, trials.fleet, waiting, plan.seed)
             waiting = done
             if not done[-1].at_rest:
                 break
-        await _finish(record, trials.fleet, waiting, seed)
+        await _finish(record, trials.fleet, waiting, plan.seed)
 
 
 async def _finish(record: Record, fleet: Fleet, trials: Sequence[Trial], seed: int) -> None:
@@ -183,12 +205,15 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--resume", action="store_true", help="go on where a run was broken off")
     parser.add_argument("--phones", nargs="+", choices=PHONES, default=PHONES, help="which kinds")
+    parser.add_argument("--only", metavar="FAULT", help="this fault alone, by its name")
+    parser.add_argument("--off-seconds", type=float, default=0.5, help="a phone that is off")
     parser.add_argument("--save", action="store_true", help="write the table into its document")
     options = parser.parse_args(words)
     record = Record(FOLDER / "kills.jsonl")
     if not options.resume:
         record.begin_anew()
-    asyncio.run(run(record, options.seed, options.kills, options.phones))
+    plan = Plan(options.seed, options.kills, options.phones, options.only, options.off_seconds)
+    asyncio.run(run(record, plan))
     kills = record.read()
     print(table(kills))
     if options.save:
