@@ -22,6 +22,7 @@ PATIENCE_SECONDS = 40.0
 _LONG = " Te contamos con calma cómo es el plan, qué incluye y cómo empezamos juntos." * 4
 _PARTED = 0.3
 _MODEL_SECONDS = 0.15
+_REST_SECONDS = 0.05
 _LOOK_SECONDS = 0.1
 """What had arrived before a death may be seen so long after it."""
 _AT_REST = """
@@ -96,7 +97,9 @@ class Trials:
     async def _rest(self, trial: Trial) -> None:
         self.written += trial.crowd.count()
         with suppress(TimeoutError):
-            await self.fleet.until(lambda: self._at_rest(trial.crowd), seconds=PATIENCE_SECONDS)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not await self._at_rest(trial.crowd):  # noqa: ASYNC110 - A database.
+                    await asyncio.sleep(_REST_SECONDS)
             trial.at_rest = True
         trial.crowd.look()
         trial.last = trial.crowd.recovery(trial.died)
