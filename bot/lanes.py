@@ -154,6 +154,11 @@ class Slots:
         return self._closed
 
     @property
+    def free(self) -> bool:
+        """Whether a turn that is submitted now may begin at once."""
+        return len(self._running) < self._per_host and not self._queued
+
+    @property
     def running(self) -> list[Chat]:
         """Chats whose turn is at work in this process."""
         return list(self._running)

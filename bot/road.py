@@ -100,7 +100,7 @@ async def open_road(
 
         async def call(chat: Chat, newest: str) -> None:
             if ring is not None and newest and heard():
-                if settings.daemon.turns_here:
+                if settings.daemon.turns_here and slots.free:
                     recall.begin(chat)
                 try:
                     await ring(chat, newest)

@@ -675,6 +675,7 @@ END $$;
 -- Chats that wait for a turn and have none at work, each with the id of its newest message.
 -- p_grace_seconds: leave younger ones to their lanes. Where another living host holds the company's
 -- session, all are left to it: only its lanes know whether the customer still writes.
+-- At most p_limit: of each company the chat that waits longest, before the second of any.
 CREATE FUNCTION desk_waiting(p_host uuid, p_grace_seconds double precision, p_limit int)
 RETURNS TABLE (company_id uuid, customer_id uuid, wa_id text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -694,10 +695,12 @@ BEGIN
       SELECT t.company_id, t.customer_id, NULL, (SELECT i.wa_id FROM inbox i
                WHERE i.turn_id = t.id ORDER BY i.id DESC LIMIT 1) FROM turns t
        WHERE t.state = 'open' AND t.host_id IS NULL
-         AND (t.due_at <= now() OR t.due_at IS NULL)) w
+         AND (t.due_at <= now() OR t.due_at IS NULL OR set_back(t.claimed_at))) w
     WHERE NOT EXISTS (SELECT 1 FROM session_leases l JOIN hosts h ON h.id = l.host_id
            WHERE l.company_id = w.company_id AND l.host_id <> p_host)
-    GROUP BY company_id, customer_id LIMIT p_limit;
+    GROUP BY company_id, customer_id
+    ORDER BY row_number() OVER (PARTITION BY company_id ORDER BY min(id) NULLS FIRST), company_id
+    LIMIT p_limit;
 END $$;
 
 -- Companies and channels with something ready to leave, or with a send that takes long.
