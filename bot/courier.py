@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from bot.background import Background
+from bot.insistence import insist
 from bot.lanes import Chat, Lanes
 from bot.logs import log_context
 from bot.memory import Memory
@@ -29,7 +30,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-INSIST_SECONDS = 0.5
 CLOSE_SECONDS = 3.0
 """A stop of all sessions takes ten at most, and closing a dead line alone takes the client five."""
 SECRET_BYTES = 32
@@ -297,11 +297,4 @@ class Courier:
 
         A closed courier tries once; the next owner of the session settles the row.
         """
-        while True:
-            try:
-                return await write()
-            except RetryLater as error:
-                if self._closed:
-                    raise
-                log.warning("the end of a send is not recorded yet", extra={"why": str(error)})
-                await asyncio.sleep(INSIST_SECONDS)
+        return await insist(write, "the end of a send", going=lambda: not self._closed)

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from bot.context_cache import ContextCache, Miss
 from bot.lanes import Chat
 from models.conversations import Conversations
 from models.errors import GiveUp, RetryLater
-from models.values import Line
+from models.values import Line, Turn
 
 log = logging.getLogger(__name__)
 
@@ -69,3 +71,15 @@ class Recall:
         _, reading = self._ahead.pop(chat, (0.0, None))
         if reading is not None:
             reading.cancel()
+
+
+def with_history(turn: Turn, lines: Sequence[Line], unremembered: Sequence[Line]) -> Turn:
+    """The turn with its chat's newest lines, those that only the ledger has among them."""
+    asked = {line.id for line in turn.messages}
+    known = {line.id: line for line in (*lines, *unremembered) if line.id not in asked}
+    history = sorted(known.values(), key=_by_time)[-HISTORY_LINES:]
+    return replace(turn, history=tuple(history))
+
+
+def _by_time(line: Line) -> tuple[datetime, str]:
+    return line.at, line.id

@@ -16,8 +16,12 @@ from models.errors import RetryLater
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
-STRAY_SECONDS = 10.0
-"""A turn that this host claimed this long ago and does not run has been dropped on the way."""
+STRAY_SECONDS = 3.0
+"""A turn that this host claimed this long ago and does not run has been dropped on the way.
+
+Longer than a sweep takes to say what runs; where one takes longer still, a turn may be asked twice,
+and the ledger takes one answer.
+"""
 RING_SECONDS = 90.0
 """No phone rings for so long: WhatsApp gives a call up after about a minute."""
 FORGOTTEN_SECONDS = 20.0

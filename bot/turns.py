@@ -2,24 +2,28 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import UUID
 
 from bot.bubbles import bubbles
+from bot.insistence import for_seconds, insist
 from bot.lanes import Chat
 from bot.logs import log_context
 from bot.metrics import Metrics
-from bot.recall import HISTORY_LINES, Recall
+from bot.recall import Recall, with_history
 from handlers import Handler, Phrases, Prompts, language
 from models.errors import GiveUp, RetryLater
 from models.ledger import Ledger
 from models.ledger_rows import Part
 from models.manner import Manner
-from models.values import Channel, Line, Quote, Reply, Silence, Turn
+from models.values import Channel, Quote, Reply, Silence, Turn
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 MOST_ATTEMPTS = 8
 """A turn taken up more often than this is handed to a human: it may be what kills us."""
@@ -29,7 +33,13 @@ LATE_SECONDS = 120.0
 """A reply that comes so long after its message quotes it."""
 MOST_TAKEN_BACK = 2
 """After so many times a reply stands although newer messages wait (``road_answer``)."""
+RECORD_SECONDS = 30.0
+"""So long an answer in hand is offered to a ledger that is away; the model is not paid twice."""
 SHOWN = Manner(mark_read=True, typing=True, parts=3)
+
+
+class Unrecorded(RetryLater):
+    """There is an answer, and no ledger that takes it; the sweep brings the turn back."""
 
 
 class Turns:
@@ -95,7 +105,7 @@ class Turns:
                 chat = (chat[0], claim.turn.customer.id)
                 if chat != asked:  # By an id from before a merge.
                     lines = await self._recall.lines(chat)
-                turn = _with_history(claim.turn, lines, claim.unremembered)
+                turn = with_history(claim.turn, lines, claim.unremembered)
                 turn = replace(turn, manner=turn.manner.over(self._usual))
                 with log_context(company=chat[0], chat=chat[1], turn=turn.id):
                     self._attend(turn)
@@ -106,6 +116,8 @@ class Turns:
     async def _run(self, turn: Turn) -> None:
         try:
             await self._answer(turn)
+        except Unrecorded:
+            raise
         except RetryLater as error:
             await self._later(turn, str(error))
         except GiveUp as error:
@@ -123,8 +135,9 @@ class Turns:
         said = await handler.answer(turn)
         self._metrics.answered(handler.name, time.monotonic() - began)
         if isinstance(said, Silence):
-            await self._ledger.silence(
-                turn, host=self._host, reason=said.reason, handler=said.handler
+            why, who = said.reason, said.handler
+            await self._insist(
+                lambda: self._ledger.silence(turn, host=self._host, reason=why, handler=who)
             )
             self._metrics.turn("silent", handler.name)
             await self._left_to_others(turn)
@@ -140,7 +153,9 @@ class Turns:
         quote = self._quote(turn)
         if quote is not None:
             details["quote"] = quote.id
-        outcome, ids = await self._ledger.answer(turn, reply, host=self._host, details=details)
+        outcome, ids = await self._insist(
+            lambda: self._ledger.answer(turn, reply, host=self._host, details=details)
+        )
         self._metrics.turn(outcome, reply.handler)
         if reply.pause_minutes and outcome == "ready":
             self._metrics.handed_over()
@@ -149,6 +164,13 @@ class Turns:
             self._joined(turn)
         elif outcome != "ready" or not self._offer(turn.channel, _parts(turn, reply, ids, quote)):
             await self._left_to_others(turn)
+
+    async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """An end that was recorded though nobody heard it is `lost` when it is told again."""
+        try:
+            return await insist(write, "an answer", going=for_seconds(RECORD_SECONDS))
+        except RetryLater as error:
+            raise Unrecorded(str(error)) from error
 
     def _in_manner(self, turn: Turn, reply: Reply) -> Reply:
         """The reply as its company wants it: in so many bubbles, with so long a pause."""
@@ -206,17 +228,6 @@ class Turns:
 
     def _say(self, turn: Turn) -> Phrases:
         return self._prompts.say(language(turn))
-
-
-def _with_history(turn: Turn, lines: Sequence[Line], unremembered: Sequence[Line]) -> Turn:
-    asked = {line.id for line in turn.messages}
-    known = {line.id: line for line in (*lines, *unremembered) if line.id not in asked}
-    history = sorted(known.values(), key=_by_time)[-HISTORY_LINES:]
-    return replace(turn, history=tuple(history))
-
-
-def _by_time(line: Line) -> tuple[datetime, str]:
-    return line.at, line.id
 
 
 def _parts(turn: Turn, reply: Reply, ids: Sequence[int], quote: Quote | None) -> list[Part]:

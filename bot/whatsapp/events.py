@@ -40,8 +40,11 @@ class Horizon:
     max_age: timedelta
 
     def hides(self, sent_at: datetime, now: datetime) -> bool:
-        """Whether a message of *sent_at* is only kept, not answered."""
-        before = self.paired_at is not None and sent_at < self.paired_at
+        """Whether a message of *sent_at* is only kept, not answered.
+
+        A pairing that lies ahead was noted before the clock was set back: it hides nothing.
+        """
+        before = self.paired_at is not None and sent_at < self.paired_at <= now
         return before or now - sent_at > self.max_age
 
 

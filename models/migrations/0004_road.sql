@@ -13,6 +13,12 @@ CREATE FUNCTION enter_system() RETURNS void LANGUAGE sql AS $$
          set_config('app.system', 'on', true);
 $$;
 
+-- A time of ours that has not come yet: the clock was set back since. Whoever waits for it, waits
+-- no longer; otherwise an hour's correction would be an hour's silence.
+CREATE FUNCTION set_back(p_at timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT p_at > now() + interval '1 minute';
+$$;
+
 -- Which customer a message belongs to, made when unknown: the number decides where it is shown,
 -- else the LID. A customer known only by LID gains the number with the first message that shows
 -- it; one who stands in two rows until then becomes one (road_merge). A row with another LID is
@@ -383,7 +389,8 @@ BEGIN
   deferred := FOUND;
   IF NOT deferred OR p_notice IS NULL THEN RETURN; END IF;
   UPDATE customers SET noticed_at = now() WHERE company_id = p_company AND id = v_turn.customer_id
-     AND (noticed_at IS NULL OR noticed_at < now() - make_interval(mins => p_notice_minutes))
+     AND (noticed_at IS NULL OR noticed_at < now() - make_interval(mins => p_notice_minutes)
+          OR set_back(noticed_at))
      AND (paused_until IS NULL OR paused_until < now());
   IF FOUND THEN
     INSERT INTO outbox (company_id, customer_id, kind, channel, chat, content)
@@ -667,7 +674,7 @@ BEGIN
   UPDATE turns SET host_id = NULL, due_at = NULL
    WHERE state = 'open' AND host_id = p_host AND customer_id <> ALL (p_running)
      AND customer_id NOT IN (SELECT new_id FROM customer_merges WHERE old_id = ANY (p_running))
-     AND claimed_at < now() - make_interval(secs => p_age_seconds);
+     AND (claimed_at < now() - make_interval(secs => p_age_seconds) OR set_back(claimed_at));
   GET DIAGNOSTICS v_turns = ROW_COUNT;
   RETURN v_turns;
 END $$;
@@ -685,7 +692,8 @@ BEGIN
     SELECT company_id, customer_id, (array_agg(wa_id ORDER BY id DESC NULLS LAST))[1]::text FROM (
       SELECT i.company_id, i.customer_id, i.id, i.wa_id FROM inbox i
        WHERE i.state = 'pending'
-         AND i.received_at < now() - make_interval(secs => p_grace_seconds)
+         AND (i.received_at < now() - make_interval(secs => p_grace_seconds)
+              OR set_back(i.received_at))
          AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.company_id = i.company_id
                AND t.customer_id = i.customer_id AND t.state = 'open' AND t.host_id IS NOT NULL)
          AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.company_id = i.company_id
@@ -710,7 +718,8 @@ BEGIN
   PERFORM enter_system();
   RETURN QUERY SELECT DISTINCT o.company_id, o.channel::text FROM outbox o
     WHERE o.state IN ('ready', 'sending')
-      AND (o.state = 'ready' OR o.sending_at < now() - interval '5 seconds');
+      AND (o.state = 'ready' OR o.sending_at < now() - interval '5 seconds'
+           OR set_back(o.sending_at));
 END $$;
 
 -- Ledger rows that no conversation document is known to hold, older than p_age_seconds.

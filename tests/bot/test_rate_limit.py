@@ -54,6 +54,18 @@ async def test_the_key_is_the_documents_and_holds_the_plain_count(redis: RedisSt
     assert await redis.get(KEY) == b"2"
 
 
+async def test_a_clock_that_was_set_back_makes_no_window_longer(redis: RedisStore) -> None:
+    limit = RateLimit(redis, limit=2)
+    before = [await count(limit) for _ in range(3)]
+    for key in (KEY, NOTICE):
+        await redis.pipeline(("PEXPIRE", key, await left_ms(redis, key) + 3_600_000))
+
+    after = [await count(limit) for _ in range(3)]
+
+    assert before == after == [Counted.WITHIN, Counted.WITHIN, Counted.FIRST_OVER]
+    assert 59_000 < await left_ms(redis, KEY) <= 60_000
+
+
 async def test_the_window_is_sixty_seconds_from_its_first_message(redis: RedisStore) -> None:
     limit = RateLimit(redis, limit=10)
     await count(limit)

@@ -263,7 +263,10 @@ def test_a_message_from_before_the_pairing_is_kept_but_not_answered(
 ) -> None:
     horizon = Horizon(SENT + timedelta(seconds=1), timedelta(hours=12))
 
-    assert accepted(MessageReader(COMPANY, protos, horizon), make_event()).stale
+    reader = MessageReader(COMPANY, protos, horizon)
+
+    assert accepted(reader, make_event(), SENT + timedelta(seconds=2)).stale
+    assert not accepted(reader, make_event(), SENT).stale  # The clock was set back since.
 
 
 def test_without_a_pairing_note_only_the_age_counts(protos: Protos, make_event: MakeEvent) -> None:
