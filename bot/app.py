@@ -15,7 +15,8 @@ from bot.alerts.opening import open_alerts
 from bot.config import Daemon as DaemonSettings
 from bot.config import Settings
 from bot.daemon import Daemon
-from bot.directory import HeardDelivery, LeaseDesk, PublicStates, watch_sessions
+from bot.directory import HeardDelivery, LeaseDesk, PublicStates, watch_aside, watch_sessions
+from bot.disk import disk_of
 from bot.engine import open_engine
 from bot.garbage import expect_long_life
 from bot.hosts import Host
@@ -113,10 +114,12 @@ async def _opened(
             told=alerts.pairing_ended,
         )
         await stack.enter_async_context(site)
+        disk = disk_of(settings)
         recycled = recycling(settings.daemon, host.shard)
         watch_sessions(metrics, sessions, recycled)
+        watch_aside(metrics, settings.daemon.state_dir)
         watch_stores(metrics, stores, engine.doorbell, wakes)
-        yield Daemon(engine, wakes, sessions, states, alerts, recycled)
+        yield Daemon(engine, wakes, sessions, states, alerts, recycled, disk)
 
 
 async def _set_up(urls: Urls) -> None:

@@ -3,26 +3,28 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 
 from bot import sd_notify
 from bot.alerts.opening import Alerts
+from bot.conditions import disk_low, models_away, nothing_taken_in
 from bot.directory import PublicStates
+from bot.disk import Disk
 from bot.engine import Engine
 from bot.loops import RECEIVER, STALLED_SECONDS, run_loops
+from bot.questions import PATIENT_SECONDS
 from bot.recycle import Recycling
 from bot.shard import listen_of
 from bot.status import StatusPage
 from bot.wakes import Wakes
 from bot.web import serve
 from bot.whatsapp.sessions import Sessions
-from models.errors import RetryLater
 from models.values import Channel
 
 log = logging.getLogger(__name__)
 
-BACKLOG_SECONDS = 5.0
+LOOK_SECONDS = 5.0
 
 
 class Daemon:
@@ -36,6 +38,7 @@ class Daemon:
         states: PublicStates,
         alerts: Alerts,
         recycling: Recycling,
+        disk: Disk,
     ) -> None:
         self.grown = ""
         """Why the process should be started afresh; empty while it is in order."""
@@ -57,6 +60,13 @@ class Daemon:
             conversations=engine.stores.conversations,
             states=sessions.states,
             model=engine.model.describe(),
+            degraded=engine.degraded,
+            conditions=(
+                models_away(engine.model.states),
+                disk_low(disk),
+                nothing_taken_in(sessions.refusals),
+            ),
+            unstored=sessions.unstored,
         )
         self._watchdog = sd_notify.Watchdog(on_lag=engine.metrics.lagged)
 
@@ -78,7 +88,7 @@ class Daemon:
         loops: dict[str, Awaitable[object]] = {
             **self._engine.loops(expect),
             "alerts": self._alerts.loop.run(expect("alerts")),
-            "backlog": self._count_backlog(),
+            "lookout": self._look_around(),
             "wakes": self._hear(),
             "states": self._states.keep_visible(),
             "watchdog": self._watchdog.run(),
@@ -106,14 +116,14 @@ class Daemon:
         stop.set()
         await asyncio.Event().wait()
 
-    async def _count_backlog(self) -> None:
+    async def _look_around(self) -> None:
         while True:
-            with suppress(RetryLater):
-                seen = await self._road.desk.overview()
+            _, seen = await self._page.look(PATIENT_SECONDS)
+            if "pending" in seen:
                 self._metrics.backlog(pending=seen["pending"], ready=seen["outbox"])
                 self._metrics.workers(len(seen["workers"]))
             sd_notify.notify(f"STATUS={self._page.line()}")
-            await asyncio.sleep(BACKLOG_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _hear(self) -> None:
         async for company_id in self._wakes:

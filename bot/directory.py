@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from uuid import UUID
 
 from bot.delivery import Delivery
@@ -12,6 +13,7 @@ from bot.metrics import Metrics
 from bot.recycle import CAUSES, Recycling
 from bot.session_keys import WhatsAppState, WhatsAppStates
 from bot.wakes import Wakes
+from bot.whatsapp.aside import set_aside_in
 from bot.whatsapp.files import Pairing
 from bot.whatsapp.patience import RETRIED
 from bot.whatsapp.sessions import Sessions, WantedCompany
@@ -29,6 +31,11 @@ _WITHOUT_DEVICE = tuple(
 
 REWRITE_SECONDS = 5.0
 """How soon ``whatsapp_state:{companyId}`` is back after Redis was flushed."""
+
+
+def watch_aside(metrics: Metrics, state_dir: Path) -> None:
+    """What waits for somebody to act."""
+    metrics.watch("set_aside_events", lambda: sum(set_aside_in(state_dir).values()))
 
 
 class LeaseDesk:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from bot.alerts.model_watch import ModelWatch
 from bot.config import Settings, secret
+from bot.degraded import Degraded
 from bot.hosts import Host
 from bot.jobs import Doorbell, open_doorbell
 from bot.lanes import Chat
@@ -18,7 +19,7 @@ from bot.llm import Targets, open_model
 from bot.metrics import Metrics
 from bot.road import Road, open_road
 from bot.stores import Stores, Urls, open_stores
-from bot.watching import watch_models
+from bot.watching import watch_degraded, watch_models
 from bot.workers import Workers
 from handlers import build, load_prompts
 from models.desk import Desk
@@ -35,6 +36,7 @@ class Engine:
     model: Targets
     models: ModelWatch
     workers: Workers
+    degraded: Degraded
     road: Road
 
     def loops(self, expect: Callable[[str], Callable[[], None]]) -> dict[str, Awaitable[object]]:
@@ -98,4 +100,5 @@ async def open_engine(
         )
         metrics.watch("doorbell_malformed", lambda: doorbell.skipped)
         watch_models(metrics, model)
-        yield Engine(settings, metrics, stores, doorbell, model, models, workers, road)
+        watch_degraded(metrics, degraded := Degraded())
+        yield Engine(settings, metrics, stores, doorbell, model, models, workers, degraded, road)

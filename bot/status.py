@@ -1,22 +1,24 @@
 """What the daemon says of itself: to ``lyrox status``, to ``/readyz``, to systemd, at start."""
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
+from bot.conditions import Condition, Names
 from bot.config import Settings
 from bot.config import Stores as StoreSettings
+from bot.degraded import Degraded, Mode, Problem
+from bot.questions import STORE_SECONDS, Lookout, Question
 from bot.redis_store import RedisStore
+from bot.whatsapp.aside import set_aside_in
 from bot.whatsapp.states import Phase, Reason, State
 from bot.workers import NONE_LIVES
 from models.alerts import AlertDesk
 from models.conversations import Conversations
 from models.desk import Desk
-from models.errors import LyroxError
 
 STORES = ("postgres", "redis", "mongo")
 NOBODY = UUID(int=0)
@@ -24,37 +26,15 @@ INACTIVE = (
     "The company or its owner's account is not active, so its WhatsApp is stopped."
     " `lyrox company set` makes a company active."
 )
-STORE_SECONDS = 0.6
-"""A store that takes longer does not answer; ``lyrox status`` itself waits a second."""
 
 
-class Question:
-    """One question to a store, never asked again while it hangs.
-
-    It is left alone then and not cancelled, because a cancelled statement waits for the server.
-    """
-
-    def __init__(self, what: str, ask: Callable[[], Awaitable[Any]], meanwhile: str) -> None:
-        self._what = what
-        self._ask = ask
-        self._meanwhile = meanwhile
-        self._asked: asyncio.Future[Any] | None = None
-
-    async def ask(self) -> tuple[str | None, Any]:
-        """What is wrong, or None, and the answer."""
-        if self._asked is None or self._asked.done():
-            self._asked = asyncio.ensure_future(self._ask())
-            self._asked.add_done_callback(_heard)
-        await asyncio.wait([self._asked], timeout=STORE_SECONDS)
-        if not self._asked.done():
-            return self._problem(f"nothing within {STORE_SECONDS} s"), None
-        try:
-            return None, self._asked.result()
-        except LyroxError as error:
-            return self._problem(str(error)), None
-
-    def _problem(self, why: str) -> str:
-        return f"{self._what} does not answer: until it is back, {self._meanwhile} ({why})"
+_WITHOUT = {
+    Mode.POSTGRES: "messages wait on the disk, in order, and nobody is answered",
+    Mode.REDIS: "turns run in this process, which counts the rate limit by itself",
+    Mode.MONGO: "answers know the history by cache and ledger, and conversations are written later",
+}
+_NOTHING: Mapping[str, Any] = {"companies": [], "handovers": [], "too_old": []}
+_NO_ALERTS: Mapping[str, Any] = {"open": [], "waiting": 0, "dead": 0, "letters": []}
 
 
 class StatusPage:
@@ -71,31 +51,55 @@ class StatusPage:
         conversations: Conversations,
         states: Callable[[], Mapping[UUID, State]],
         model: str,
+        degraded: Degraded,
+        conditions: Sequence[Condition] = (),
+        unstored: Callable[[], int] = lambda: 0,
     ) -> None:
         self._settings = settings
         self._shard = shard
         self._desk = desk
-        self._alerts = alerts
-        self._questions = (
-            Question("PostgreSQL", self._overview, "messages wait in the journal"),
-            Question("Redis", redis.ping, "turns run in this process"),
-            Question("MongoDB", partial(conversations.last, NOBODY, NOBODY, 1), "history waits"),
+        self._incidents = Question(Mode.POSTGRES, alerts.overview, "alerts wait")
+        self._lookout = Lookout(
+            (
+                Question(Mode.POSTGRES, self._overview, _WITHOUT[Mode.POSTGRES]),
+                Question(Mode.REDIS, redis.ping, _WITHOUT[Mode.REDIS]),
+                Question(
+                    Mode.MONGO,
+                    partial(conversations.last, NOBODY, NOBODY, 1),
+                    _WITHOUT[Mode.MONGO],
+                ),
+            ),
+            (*conditions, self._workers_missing),
+            degraded,
         )
+        self._seen: Mapping[str, Any] = _NOTHING
+        self._slugs: dict[UUID, str] = {}
+        self._unstored = unstored
         self._states = states
         self._model = model
         self._began = time.monotonic()
 
     async def problems(self) -> list[str]:
         """Why this daemon is not ready; empty when it is."""
-        return (await self._look())[0]
+        return [problem.sentence for problem in (await self.look())[0]]
+
+    async def look(self, seconds: float = STORE_SECONDS) -> tuple[list[Problem], Mapping[str, Any]]:
+        """What is amiss, and what PostgreSQL knows; each store is asked for *seconds*."""
+        self._seen = _NOTHING
+        problems, (seen, *_) = await self._lookout.look(self._name, seconds=seconds)
+        return problems, seen or _NOTHING
 
     async def status(self) -> dict[str, Any]:
         """What ``lyrox status --json`` prints."""
-        problems, seen = await self._look()
+        problems, seen = await self.look()
+        alerts = (await self._incidents.ask())[1] if seen is not _NOTHING else None
         return {
             "shard": self._shard,
             "ready": not problems,
-            "problems": problems,
+            "problems": [problem.sentence for problem in problems],
+            "degraded": self._lookout.told(problems),
+            "journal": self._unstored(),
+            "set_aside": self._set_aside(),
             "companies": [self._company(one) for one in seen["companies"]],
             "backlog": {
                 key: seen.get(key, 0)
@@ -104,7 +108,7 @@ class StatusPage:
             "turns_here": self._settings.daemon.turns_here,
             "workers": seen.get("workers", []),
             "handovers": seen["handovers"],
-            "alerts": seen.get("alerts", {"open": [], "waiting": 0, "dead": 0, "letters": []}),
+            "alerts": alerts or _NO_ALERTS,
             "too_old": seen["too_old"],
             "stores": kinds(self._settings.stores),
             "llm": self._model,
@@ -131,17 +135,21 @@ class StatusPage:
             *_next_steps(slugs),
         ]
 
-    async def _overview(self) -> dict[str, Any]:
-        return {**await self._desk.overview(), "alerts": await self._alerts.overview()}
+    async def _overview(self) -> Mapping[str, Any]:
+        self._seen = seen = await self._desk.overview()
+        self._slugs = {UUID(one["id"]): one["slug"] for one in seen["companies"]}
+        return seen
 
-    async def _look(self) -> tuple[list[str], dict[str, Any]]:
-        """All stores are asked at once: what is wrong, and what PostgreSQL knows."""
-        asked = await asyncio.gather(*(question.ask() for question in self._questions))
-        seen = asked[0][1] or {"companies": [], "handovers": [], "too_old": []}
-        problems = [problem for problem, _ in asked if problem]
-        if not self._settings.daemon.turns_here and seen.get("workers") == []:
-            problems.append(NONE_LIVES)
-        return problems, seen
+    def _workers_missing(self, _: Names) -> Iterable[Problem]:
+        if not self._settings.daemon.turns_here and self._seen.get("workers") == []:
+            yield Problem(Mode.WORKERS, NONE_LIVES)
+
+    def _name(self, company_id: UUID) -> str:
+        return self._slugs.get(company_id, str(company_id))
+
+    def _set_aside(self) -> list[dict[str, object]]:
+        found = set_aside_in(self._settings.daemon.state_dir)
+        return [{"company": self._name(one), "events": found[one]} for one in found]
 
     def _company(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Its state by this process, or by what its holder has recorded."""
@@ -162,12 +170,6 @@ class StatusPage:
 def _recorded(row: Mapping[str, Any]) -> State:
     known = row["host"] is not None and row["reason"] in {reason.value for reason in Reason}
     return State(Reason(row["reason"]) if known else Reason.STOPPED)
-
-
-def _heard(asked: asyncio.Future[Any]) -> None:
-    """An answer that came too late for anybody is no fault to be logged."""
-    if not asked.cancelled():
-        asked.exception()
 
 
 def kinds(stores: StoreSettings) -> dict[str, str]:

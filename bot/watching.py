@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from bot.degraded import Degraded, Mode
 from bot.jobs import Doorbell
 from bot.llm import Targets
 from bot.metrics import Metrics
@@ -28,3 +29,9 @@ def watch_models(metrics: Metrics, model: Targets) -> None:
 
     for target in model.states():
         metrics.watch("llm_breaker_open", partial(rests, target), target=target)
+
+
+def watch_degraded(metrics: Metrics, degraded: Degraded) -> None:
+    """What does not work as it should."""
+    for mode in Mode:
+        metrics.watch("degraded", partial(degraded.holds, mode), mode=mode.value)

@@ -18,6 +18,7 @@ from bot.engine import Engine, open_engine
 from bot.garbage import expect_long_life
 from bot.hosts import Host
 from bot.loops import RECEIVER, STALLED_SECONDS, run_loops
+from bot.questions import PATIENT_SECONDS
 from bot.shard import listen_of
 from bot.signals import stopping
 from bot.stores import private, urls_of
@@ -31,6 +32,7 @@ from models.errors import GiveUp, RetryLater, StartupRefused
 log = logging.getLogger(__name__)
 
 TELL_SECONDS = 1.0
+LOOK_SECONDS = 5.0
 
 
 async def run(settings: Settings, *, number: int) -> int:
@@ -86,6 +88,7 @@ class Worker:
         loops: dict[str, Awaitable[object]] = {
             **self._engine.loops(partial(self._watchdog.expect, within=STALLED_SECONDS)),
             "told": self._tell(),
+            "lookout": self._look_around(),
             "watchdog": self._watchdog.run(),
             RECEIVER: self._engine.answer(),
         }
@@ -97,6 +100,11 @@ class Worker:
                 log.info(line)
 
         await run_loops(loops, stop, begun=greet, finish=self._engine.road.finish)
+
+    async def _look_around(self) -> None:
+        while True:
+            await self._page.look(PATIENT_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _tell(self) -> None:
         """How it goes, to systemd; whether models answer, to those who judge alerts."""

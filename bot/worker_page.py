@@ -1,13 +1,15 @@
 """What a worker says of itself: to ``/readyz`` and ``/status``, to systemd, at its start."""
 
-import asyncio
 import time
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
+from bot.conditions import models_away
+from bot.degraded import Mode, Problem
 from bot.engine import Engine
-from bot.status import NOBODY, Question, kinds
+from bot.questions import STORE_SECONDS, Lookout, Question
+from bot.status import NOBODY, kinds
 
 
 class WorkerPage:
@@ -17,29 +19,35 @@ class WorkerPage:
         self._engine = engine
         self._model = engine.model.describe()
         stores = engine.stores
-        self._questions = (
-            Question("PostgreSQL", engine.road.desk.workers, "no turn begins"),
-            Question("Redis", stores.redis.ping, "the daemons answer themselves"),
+        questions = (
+            Question(Mode.POSTGRES, engine.road.desk.workers, "no turn begins"),
+            Question(Mode.REDIS, stores.redis.ping, "the daemons answer themselves"),
             Question(
-                "MongoDB",
+                Mode.MONGO,
                 partial(stores.conversations.last, NOBODY, NOBODY, 1),
-                "answers know only what the ledger holds of the history",
+                "answers know the history by cache and ledger",
             ),
         )
+        conditions = (models_away(engine.model.states),)
+        self._lookout = Lookout(questions, conditions, engine.degraded)
         self._began = time.monotonic()
 
     async def problems(self) -> list[str]:
         """Why this worker is not ready; empty when it is."""
-        asked = await asyncio.gather(*(question.ask() for question in self._questions))
-        return [problem for problem, _ in asked if problem]
+        return [problem.sentence for problem in await self.look()]
+
+    async def look(self, seconds: float = STORE_SECONDS) -> list[Problem]:
+        """What is amiss; each store is asked for *seconds*."""
+        return (await self._lookout.look(seconds=seconds))[0]
 
     async def status(self) -> dict[str, Any]:
         """What ``/status`` answers."""
-        problems = await self.problems()
+        problems = await self.look()
         return {
             "worker": self._engine.road.host.shard,
             "ready": not problems,
-            "problems": problems,
+            "problems": [problem.sentence for problem in problems],
+            "degraded": self._lookout.told(problems),
             "turns": len(self._engine.road.slots.running),
             "stores": kinds(self._engine.settings.stores),
             "llm": self._model,

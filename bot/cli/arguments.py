@@ -200,6 +200,13 @@ def _alerts(commands: _Group) -> None:
 
 
 def _care(commands: _Group) -> None:
+    aside = commands.group("aside", "messages that LYROX fails on, kept until somebody decides")
+    _json(aside.command("list", "aside:list_aside", "list them"))
+    again = aside.command("retry", "aside:retry_aside", "take them in again")
+    again.add_argument("company", metavar="COMPANY", nargs="?", help="default: of all companies")
+    again.add_argument("number", metavar="NUMBER", nargs="?", type=int, help="default: all")
+    drop = _company(aside.command("drop", "aside:drop_aside", "forget one"))
+    drop.add_argument("number", metavar="NUMBER", type=int)
     database = commands.group("db", "care for the database")
     database.command("migrate", "database:migrate_database", "bring the schema up to date")
     _json(commands.command("doctor", "doctor:doctor", "check everything and say what to do"))

@@ -32,6 +32,7 @@ def gathered(shards: Sequence[Shard], state_dir: Path) -> dict[str, Any]:
         **{key: value for key, value in first.items() if key != "shard"},
         "ready": all(shard.said and shard.said["ready"] for shard in shards),
         "problems": list(_problems(shards)),
+        "journal": sum((shard.said or {}).get("journal", 0) for shard in shards),
         "companies": list(_companies(shards).values()),
         "shards": [_shard(shard) for shard in shards],
     }
@@ -43,8 +44,10 @@ def _problems(shards: Sequence[Shard]) -> Iterator[str]:
             yield shard.problem
             continue
         whose = f"shard {shard.number}: " if len(shards) > 1 else ""
+        lasting = {one["says"]: one["seconds"] for one in shard.said.get("degraded", ())}
         for problem in shard.said.get("problems", ()):
-            yield f"{whose}{problem}"
+            since = f" (for {duration(seconds)})" if (seconds := lasting.get(problem)) else ""
+            yield f"{whose}{problem}{since}"
 
 
 def _companies(shards: Iterable[Shard]) -> dict[str, dict[str, Any]]:
@@ -78,6 +81,7 @@ def _pretty(said: Mapping[str, Any]) -> Iterator[str]:
     if backlog := said.get("backlog"):
         yield ""
         yield _backlog(backlog)
+    yield from _on_the_disk(said)
     if handovers := said.get("handovers"):
         yield ""
         heads = ("HAND-OVER", "CUSTOMER", "NAME", "REASON", "SINCE", "UNTIL")
@@ -143,6 +147,15 @@ def _backlog(backlog: Mapping[str, Any]) -> str:
     if backlog["pending"] and backlog.get("oldest_seconds"):
         line += f", the oldest for {duration(backlog['oldest_seconds'])}"
     return f"{line}; {backlog.get('outbox', 0)} to be sent"
+
+
+def _on_the_disk(said: Mapping[str, Any]) -> Iterator[str]:
+    """What intake has not got, and what it cannot take."""
+    if waiting := said.get("journal"):
+        yield f"{count(waiting, 'message')} on the disk, not taken in yet"
+    for each in said.get("set_aside", ()):
+        whose = f"{count(each['events'], 'message')} of {each['company']}"
+        yield f"{whose} set aside, because LYROX fails on them: `lyrox aside list`"
 
 
 def _alerts(alerts: Mapping[str, Any]) -> Iterator[str]:

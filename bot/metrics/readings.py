@@ -29,11 +29,20 @@ class Readings(Collector):
             "store_failures": _Reading(
                 CounterMetricFamily, "Calls to a store that failed.", ("store",)
             ),
+            "degraded": _Reading(
+                GaugeMetricFamily,
+                "Whether something does not work as it should (1), at the last look.",
+                ("mode",),
+            ),
             "doorbell_malformed": _Reading(
                 CounterMetricFamily, "Jobs on the queue that were not ours or not readable."
             ),
             "journal_entries": _Reading(
                 GaugeMetricFamily, "Messages on the local disk that intake has not taken in yet."
+            ),
+            "set_aside_events": _Reading(
+                GaugeMetricFamily,
+                "Events on this machine that intake fails on, set aside until somebody acts.",
             ),
             "session_restarts": _Reading(
                 CounterMetricFamily,

@@ -90,6 +90,11 @@ class Aside:
         return self._folder / f"{seq:020d}{ending}"
 
 
+def aside_of(state_dir: Path, company_id: UUID) -> Aside:
+    """One company's, for whoever only orders."""
+    return Aside(state_dir / "journal" / str(company_id) / FOLDER)
+
+
 def set_aside_in(state_dir: Path) -> dict[UUID, int]:
     """How many events wait for somebody to act, by company; those without any are left out."""
     counts = {company: Aside(folder).count() for company, folder in _folders(state_dir)}

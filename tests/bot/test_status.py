@@ -1,14 +1,22 @@
 """What the status page says of the sessions: of this process, and of what was recorded."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from bot.config import Settings
+from bot.conditions import Names
+from bot.config import Daemon, Settings
+from bot.degraded import Degraded, Mode, Problem
+from bot.questions import PATIENT_SECONDS
 from bot.status import StatusPage
-from bot.whatsapp.files import Pairing
+from bot.whatsapp.aside import aside_of
+from bot.whatsapp.files import CompanyFiles, Pairing
+from bot.whatsapp.journal_records import Entry
 from bot.whatsapp.states import Reason, State
 from models.alerts import AlertDesk
 from models.database import Database, connect
@@ -23,9 +31,11 @@ async def answers(*_: object) -> None:
     """A store that is there."""
 
 
-def page(opened: Database, states: dict[UUID, State]) -> StatusPage:
+def page(
+    opened: Database, states: dict[UUID, State], *, state_dir: Path = Path("nowhere"), **more: Any
+) -> StatusPage:
     return StatusPage(
-        Settings(),
+        Settings(daemon=Daemon(state_dir=state_dir)),
         shard=0,
         desk=Desk(opened.call, opened.rows),
         alerts=AlertDesk(opened.call),
@@ -33,6 +43,7 @@ def page(opened: Database, states: dict[UUID, State]) -> StatusPage:
         conversations=SimpleNamespace(last=answers),  # type: ignore[arg-type] # As above.
         states=lambda: states,
         model="offline",
+        **{"degraded": Degraded(), **more},
     )
 
 
@@ -99,3 +110,36 @@ async def test_what_is_amiss_and_what_nobody_took_is_shown(database: str) -> Non
         "answered 500",
     )
     assert (alerts["dead"], alerts["waiting"]) == (1, 0)
+
+
+async def test_what_does_not_work_as_it_should_makes_it_unready_and_is_named_by_company(
+    database: str, tmp_path: Path
+) -> None:
+    company = await make_company(database, slug="acme")
+
+    def full(names: Names) -> Iterable[Problem]:
+        yield Problem(Mode.JOURNAL, f"no room for {names(company)}")
+
+    degraded = Degraded()
+    async with connect(database, connections=2) as opened:
+        shown = page(opened, {}, degraded=degraded, conditions=(full,), state_dir=tmp_path)
+        hasty, before = await shown.status(), degraded.holds(Mode.JOURNAL)
+        await shown.look(PATIENT_SECONDS)
+
+    assert (hasty["ready"], hasty["problems"]) == (False, ["no room for acme"])
+    assert hasty["degraded"] == [{"mode": "journal", "seconds": 0, "says": "no room for acme"}]
+    assert (before, degraded.holds(Mode.JOURNAL)) == (False, True)
+
+
+async def test_what_is_on_the_disk_is_shown(database: str, tmp_path: Path) -> None:
+    company = await make_company(database, slug="acme")
+    files = CompanyFiles(tmp_path, company)
+    files.prepare()
+    files.journal.mkdir()
+    aside_of(tmp_path, company).keep(Entry(3, 17, b"raw"), why="KeyError", at=AT)
+    async with connect(database, connections=2) as opened:
+        status = await page(opened, {}, state_dir=tmp_path, unstored=lambda: 14).status()
+
+    assert status["journal"] == 14
+    assert status["set_aside"] == [{"company": "acme", "events": 1}]
+    assert status["ready"]

@@ -18,6 +18,7 @@ READY: dict[str, Any] = {
     "shard": 0,
     "ready": True,
     "problems": [],
+    "journal": 0,
     "companies": [
         {
             "slug": "acme",
@@ -337,3 +338,19 @@ def test_asking_loads_neither_store_nor_model_nor_web(config: Path) -> None:
     )
 
     assert said.stdout.splitlines()[-1] == "3"
+
+
+def test_what_is_on_the_disk_and_how_long_something_has_lasted_is_shown(
+    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+) -> None:
+    sentence = "Redis does not answer: until it is back, turns run in this process"
+    degraded = [{"mode": "redis", "seconds": 75, "says": sentence}]
+    aside = [{"company": "acme", "events": 2}]
+    said = words(0, ready=False, problems=[sentence], degraded=degraded)
+    daemon(tmp_path, loopback, said | {"journal": 14, "set_aside": aside})
+
+    shown = lyrox("status", "--config", config).out
+
+    assert f"  problem: {sentence} (for 1 min 15 s)\n" in shown
+    assert "14 messages on the disk, not taken in yet\n" in shown
+    assert "2 messages of acme set aside, because LYROX fails on them: `lyrox aside list`" in shown
