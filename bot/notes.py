@@ -1,7 +1,7 @@
 """Whose turn begins, ends or must begin again, told to the process that has the customer's session.
 
 To another process it travels with ``wake:{companyId}``: a note that is lost costs two ticks, or the
-five seconds after which the sweep takes up a turn that must begin again.
+seconds until the sweep finds that a turn must begin again.
 """
 
 import json

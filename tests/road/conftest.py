@@ -151,6 +151,7 @@ def open_scene(
         company: UUID | None = None,
         host: UUID | None = None,
         ring: Ring | None = None,
+        heard: Callable[[], bool] = lambda: True,
         wire: FakeWire | None = None,
         attach: bool = True,
         urls: Urls = store_urls,
@@ -173,6 +174,7 @@ def open_scene(
                 host=Host(host_id, "test", 0, "daemon"),
                 metrics=Metrics(),
                 ring=ring,
+                heard=heard,
             ) as road,
         ):
             wire = wire or FakeWire(company)

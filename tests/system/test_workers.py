@@ -41,6 +41,11 @@ async def manned(workshop: Workshop) -> Workshop:
     return workshop
 
 
+async def sent(scene: Scene, phone: str) -> bool:
+    """Whether one answer has left."""
+    return await scene.states(phone, "outbox") == ["sent"]
+
+
 async def turns(workshop: Workshop) -> list[str]:
     """What the daemon counts of turns."""
     _, page = await workshop.scene.home.get("/metrics")
@@ -82,6 +87,34 @@ async def test_a_worker_tells_how_it_is(manned: Workshop) -> None:
     assert (health, ready) == (200, 200)
     assert json.loads(status)["worker"] == 1
     assert "lyrox_turns_running 0.0" in metrics
+
+
+async def test_what_is_written_while_a_worker_ends_its_last_turn_is_answered_by_another(
+    manned: Workshop,
+) -> None:
+    scene, go_on, asked = manned.scene, asyncio.Event(), asyncio.Event()
+    phone = scene.customer()
+    scene.llm.script(thinks(go_on, asked))
+    scene.write(phone, "hola")
+    await asyncio.wait_for(asked.wait(), 20)
+    worker = manned.workers[await manned.at_work(phone)]
+    ended = asyncio.ensure_future(worker.send(signal.SIGTERM))
+    await worker.until("stopping")  # It hears no more rings.
+    scene.write(phone, "¿cuánto cuesta?")
+
+    async def both_kept() -> bool:
+        return await scene.states(phone, "inbox") == ["pending", "taken"]
+
+    async def both_answered() -> bool:
+        return await scene.states(phone, "inbox") == ["answered", "answered"]
+
+    await scene.until(both_kept)
+    go_on.set()
+    await scene.until(both_answered)
+
+    assert await ended == 0
+    await scene.until(lambda: sent(scene, phone))
+    assert len(scene.phones.arrived(phone)) == 1
 
 
 async def test_the_turn_of_a_killed_worker_is_another_ones_within_eight_seconds(
