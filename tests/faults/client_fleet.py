@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from tests.fakes.openai_server import FakeOpenAI
-from tests.faults.fleet import found
+from tests.faults.fleet import START_SECONDS, found
 from tests.faults.ground import Ground
 from tests.system.conftest import Valves
 from tests.system.lines import append
@@ -104,8 +104,8 @@ class ClientFleet:
         """A daemon that takes messages, if none runs."""
         await self.begin()
         assert self.daemon
-        await self.daemon.ready()
-        await self.until(self._online, seconds=60)
+        await self.daemon.until("companies: ", seconds=START_SECONDS)
+        await self.until(self._online, seconds=START_SECONDS)
         return self.daemon
 
     async def kill(self) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from tests.faults.fleet import found
+from tests.faults.fleet import START_SECONDS, found
 from tests.faults.ground import Ground
 from tests.system.conftest import Scene, pair
 from tests.system.phone import Phones
-from tests.system.warm import warm
+from tests.system.warm import Child, warm
 
 
 @dataclass
@@ -24,6 +24,13 @@ class FilesFleet(Scene):
         """A daemon, if none runs; not ready yet."""
         if self.daemon is None or not self.daemon.alive:
             self.daemon = await self.nursery.start(self.home, self.phones.folder, run="daemon")
+
+    async def start(self) -> Child:
+        """A daemon that takes messages, if none runs."""
+        await self.begin()
+        assert self.daemon
+        await self.daemon.until("ready", seconds=START_SECONDS)
+        return self.daemon
 
     async def stop(self) -> int:
         """SIGTERM; the exit code, 0 where nothing ran."""

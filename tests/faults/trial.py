@@ -17,7 +17,7 @@ from tests.faults.deeds import PHONE_OFF, Deed
 from tests.faults.fleet import Fleet
 from tests.faults.tally import Row
 
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 60.0
 """What is not answered by then is lost."""
 _LONG = " Te contamos con calma cómo es el plan, qué incluye y cómo empezamos juntos." * 4
 _PARTED = 0.3
