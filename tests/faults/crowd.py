@@ -11,7 +11,7 @@ import json
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -41,11 +41,13 @@ class Person:
     read: list[tuple[float, str]] = field(default_factory=list)
     answered: dict[int, float] = field(default_factory=dict)
     heard: dict[int, float] = field(default_factory=dict)
-    """When a text that answers nothing (a notice) came after each message."""
+    """When a text that answers nothing (a notice) came, for each message that waited then."""
+    ended: bool = False
+    """A person has the chat now, and the customer was told so."""
 
     def waiting(self) -> list[int]:
-        """The messages without an answer."""
-        return [number for number in self.written if number not in self.answered]
+        """The messages without an answer, as long as one is due."""
+        return [number for number in self.written if number not in self.answered and not self.ended]
 
     def reads(self, at: float, text: str) -> None:
         """A bubble arrives."""
@@ -60,14 +62,24 @@ class Person:
 
 
 class Crowd:
-    """Customers of some companies on file-backed phones; *names* are their companies'."""
+    """Customers of some companies on file-backed phones; *names* are their companies'.
+
+    Who reads one of *ends_with* expects no more answers and writes no more: a person has the chat.
+    """
 
     def __init__(
-        self, phones: Phones, names: Mapping[UUID, str], *, each: int, seed: int = 0
+        self,
+        phones: Phones,
+        names: Mapping[UUID, str],
+        *,
+        each: int,
+        seed: int = 0,
+        ends_with: Collection[str] = (),
     ) -> None:
         self._phones = phones
         self._names = names
         self._dice = random.Random(seed)
+        self._ends_with = ends_with
         self._arrived = Tail(phones.folder / "arrived.jsonl")
         self._arrived.lines()  # What went to earlier crowds is none of this one's.
         self.people = [
@@ -120,6 +132,7 @@ class Crowd:
                 self.strangers += 1
             else:
                 person.reads(now, line["text"])
+                person.ended = person.ended or line["text"] in self._ends_with
 
     def row(self, fault: str, *, well: float | None = None, unresolved: int = 0) -> Row:
         """What became of this try; *well* is when nothing was broken any more."""
@@ -143,6 +156,12 @@ class Crowd:
         ]
         return max(waits, default=0.0)
 
+    def resumed(self, well: float) -> float:
+        """How long it took after *well* until somebody was answered; 0 where nobody waited."""
+        answers = (at for person in self.people for at in person.answered.values())
+        after = min((at - well for at in answers if at > well), default=0.0)
+        return after if self.recovery(well) else 0.0
+
     def texts(self) -> list[str]:
         """All that anybody read."""
         return [text for person in self.people for _, text in person.read]
@@ -156,12 +175,13 @@ class Crowd:
         return sum(len(person.written) for person in self.people)
 
     def longest_silence(self) -> float:
-        """The longest that a message had neither an answer nor a notice."""
+        """The longest that a message had neither an answer nor a notice, which holds on."""
         now = time.monotonic()
         return max(
             min(person.answered.get(number, now), person.heard.get(number, now)) - at
             for person in self.people
             for number, at in person.written.items()
+            if at < min(person.heard.values(), default=now)
         )
 
     def echo(self, *, seconds: float = 0.0, wording: Callable[[str], str] = str) -> Act:
@@ -189,7 +209,7 @@ class Crowd:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _talk(self, person: Person, pause: float, patience: float) -> None:
-        while True:
+        while not person.ended:
             await asyncio.sleep(self._dice.uniform(0, 2 * pause))
             for _ in range(self._dice.choice((1, 1, 1, 2, 3))):
                 self.write(person)

@@ -77,8 +77,8 @@ class Store:
 
 @asynccontextmanager
 async def private_stores(root: Path) -> AsyncIterator[tuple[dict[str, str], Mapping[str, Store]]]:
-    """Their URLs, and the stores by the names of the configuration."""
-    async with services(root, fast=True) as uris:
+    """Their URLs, and the stores by the names of the configuration; as safe as a user's own."""
+    async with services(root, fast=False) as uris:
         yield uris, _stores(root, uris)
 
 

@@ -16,7 +16,10 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 
 NAMES = {"postgres": "PostgreSQL", "redis": "Valkey", "mongo": "mongod"}
 RESUME_SECONDS = 5.0
+ALL_SECONDS = 15.0
+"""Until everybody who wrote through the outage has an answer; the machine is busy with us."""
 DRAIN_SECONDS = 60.0
+AWAY_SECONDS = 20.0
 
 Deed = Callable[[Town, str], Awaitable[float]]
 """Breaks a store; returns when all was well again."""
@@ -37,7 +40,7 @@ async def killed(town: Town, name: str) -> float:
 async def away(town: Town, name: str) -> float:
     valve = getattr(town.valves, name)
     await valve.cut()
-    await asyncio.sleep(12.0)
+    await asyncio.sleep(AWAY_SECONDS)
     await valve.open()
     return time.monotonic()
 
@@ -72,7 +75,7 @@ DEEDS: dict[str, Deed] = {
     "stopped for 4 s": stopped,
     "restarted": restarted,
     "killed": killed,
-    "away for 12 s": away,
+    f"away for {AWAY_SECONDS:.0f} s": away,
     "2 s slower each call": slow,
     "cut between commit and answer": cut_mid_commit,
 }
@@ -98,8 +101,8 @@ async def test_a_broken_store_costs_no_customer_an_answer(town: Town, name: str,
     await crowd.answered(DRAIN_SECONDS)
     row = await town.verdict(f"{NAMES[name]} {deed}", crowd, well)
 
-    print(row.line(), crowd.count(), crowd.notices())
+    print(row.line(), crowd.count(), round(crowd.resumed(well), 1), crowd.notices())
     assert (row.lost, row.doubled, row.disordered, row.wrong) == (0, 0, 0, 0)
     assert crowd.count() > 12
-    assert row.seconds is not None
-    assert row.seconds <= RESUME_SECONDS
+    assert crowd.resumed(well) <= RESUME_SECONDS
+    assert crowd.recovery(well) <= ALL_SECONDS

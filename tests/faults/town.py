@@ -3,7 +3,7 @@
 import itertools
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ from tests.system.valve import valve
 from tests.system.warm import Child, Warm
 
 EACH = 6
+MODEL_SECONDS = 0.4
+"""So that something breaks while the model is asked, too."""
 _seeds = itertools.count(1)
 
 
@@ -48,10 +50,16 @@ class Town:
             await self.daemon.until("ready")
         return self.daemon
 
-    def crowd(self, *, each: int = EACH, model_seconds: float = 0.0) -> Crowd:
-        """New customers, whom the model answers from now on."""
-        crowd = Crowd(self.phones, self.companies, each=each, seed=next(_seeds))
-        self.llm.always(crowd.echo(seconds=model_seconds))
+    async def stop(self) -> None:
+        """End the daemon in good order."""
+        if self.daemon is not None:
+            await self.daemon.send(signal.SIGTERM)
+
+    def crowd(self, *, each: int = EACH, ends_with: Collection[str] = ()) -> Crowd:
+        """New customers, whom the model answers from now on; see `Crowd` for *ends_with*."""
+        seed = next(_seeds)
+        crowd = Crowd(self.phones, self.companies, each=each, seed=seed, ends_with=ends_with)
+        self.llm.always(crowd.echo(seconds=MODEL_SECONDS))
         return crowd
 
     async def unresolved(self, crowd: Crowd) -> int:
@@ -76,9 +84,9 @@ class Town:
 
 @asynccontextmanager
 async def open_town(
-    folder: Path, nursery: Warm, *, direct: bool = False, **sections: Mapping[str, Any]
+    folder: Path, nursery: Warm, *, try_seconds: float = 12.0, **sections: Mapping[str, Any]
 ) -> AsyncIterator[Town]:
-    """Stores, companies and phones; no daemon yet. *direct*: past the valves."""
+    """Stores, companies and phones; no daemon yet. *try_seconds*: the model's target's."""
     with tempfile.TemporaryDirectory(prefix="lyrox-") as sockets:
         async with (
             private_stores(folder / "stores") as (uris, stores),
@@ -91,8 +99,9 @@ async def open_town(
             companies = {
                 await make_company(url, slug=slug): slug.title() for slug in ("panaderia", "taller")
             }
-            places = stores if direct else None
-            home = _home(folder, _urls(url, valves, places), llm, sections)
+            target = {"name": "fake", "model": "m", "base_url": llm.url, "api_key": ""}
+            targets = {"targets": [{**target, "try_seconds": try_seconds}]}
+            home = _home(folder, _urls(url, valves), targets, sections)
             for number, company in enumerate(companies):
                 pair(home, company, f"521551234567{number}")
             phones = Phones(folder / "phones")
@@ -114,22 +123,22 @@ async def _valves(stores: Mapping[str, Store], sockets: Path) -> AsyncIterator[V
         yield Valves(postgres, redis, mongo)
 
 
-def _urls(url: str, valves: Valves, direct: Mapping[str, Store] | None) -> dict[str, str]:
-    places = {name: getattr(valves, name).front for name in ("postgres", "redis", "mongo")}
-    if direct is not None:
-        places = {name: store.socket for name, store in direct.items()}
+def _urls(url: str, valves: Valves) -> dict[str, str]:
+    mongo = quote(str(valves.mongo.front), safe="")
     return {
-        "postgres": urlsplit(url)._replace(query=f"host={places['postgres'].parent}").geturl(),
-        "redis": f"unix://{places['redis']}?db=0",
-        "mongo": f"mongodb://{quote(str(places['mongo']), safe='')}/?journal=true",
+        "postgres": urlsplit(url)._replace(query=f"host={valves.postgres.front.parent}").geturl(),
+        "redis": f"unix://{valves.redis.front}?db=0",
+        "mongo": f"mongodb://{mongo}/?journal=true",
         "mongo_database": "town",
     }
 
 
 def _home(
-    folder: Path, urls: Mapping[str, str], llm: FakeOpenAI, sections: Mapping[str, Any]
+    folder: Path,
+    urls: Mapping[str, str],
+    llm: Mapping[str, Any],
+    sections: Mapping[str, Mapping[str, Any]],
 ) -> Home:
-    target = {"name": "fake", "model": "m", "base_url": llm.url, "api_key": ""}
     usual: dict[str, Mapping[str, Any]] = {
         "stores": urls,
         "daemon": {"drain_seconds": 2.0},

@@ -15,9 +15,11 @@ class Faults:
     """Switched by a test; each counts from the next stanza on.
 
     ``refuses`` is said instead of letting a client log in; ``silent`` is said nothing at all, then
-    and later. ``delay`` seconds lie before each answer, ``backlog_delay`` before what came while
-    the client was away. ``linger`` is the time between
-    a last word and the hang-up: a client that gets both at once may take them in any order.
+    and later. ``delay`` seconds lie before each answer, ``backlog_delay`` before what came
+    while the client was away. The line breaks instead of taking so many of the client's messages
+    (``cuts_before``), or instead of an ack for one that was brought (``cuts_after``). ``linger`` is
+    the time between a last word and the hang-up: a client that gets both at once may take them in
+    any order.
     """
 
     refuses: Node | None = None
@@ -26,6 +28,8 @@ class Faults:
     backlog_delay: float = 0.0
     withholds_acks: bool = False
     loses_receipts: bool = False
+    cuts_before: int = 0
+    cuts_after: int = 0
     linger: float = 0.3
 
 

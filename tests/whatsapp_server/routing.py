@@ -17,12 +17,20 @@ if TYPE_CHECKING:
 
 async def route(connection: "Connection", node: Node) -> None:
     """Give each copy to its device, then ack; who cannot read one asks for it again."""
+    faults = connection.faults
+    if faults.cuts_before > 0:
+        faults.cuts_before -= 1
+        connection.drop()
+        return
     alone = [node] if node.child("enc").tag else []
     for copy in (*node.child("participants").children, *alone):
         to = copy.attrs.get("jid", node.attrs["to"])
         if isinstance(to, Jid):
             await _hand(connection, node, to, copy.child("enc"))
-    if not connection.faults.withholds_acks:
+    if faults.cuts_after > 0:
+        faults.cuts_after -= 1
+        connection.drop()
+    elif not faults.withholds_acks:
         attrs = {"class": "message", "id": node.get("id"), "from": node.attrs["to"]}
         await connection.send(Node("ack", attrs | {"t": str(int(time.time()))}))
 
