@@ -47,9 +47,11 @@ class LeaseDesk:
         self._host = host
 
     async def wanted(self) -> list[WantedCompany]:
-        """Active companies whose owner is active."""
-        wanted = await self._desk.wanted(self._host)
-        return [WantedCompany(one.company_id, one.last_connected, one.elsewhere) for one in wanted]
+        """Active companies whose owner is active, and others not known to be stopped."""
+        return [
+            WantedCompany(one.company_id, one.last_connected, one.elsewhere, one.wanted)
+            for one in await self._desk.wanted(self._host)
+        ]
 
     async def take(self, company_id: UUID) -> int | None:
         """Become the owner: the new fence, or None while a living host owns it."""

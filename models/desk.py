@@ -29,11 +29,15 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A company that should have a session; *elsewhere*: another living host holds it."""
+    """A company that should have a session; *elsewhere*: another living host holds it.
+
+    Or one that should not (not *wanted*), and whose last state does not say that it is stopped.
+    """
 
     company_id: UUID
     last_connected: datetime | None
     elsewhere: bool
+    wanted: bool = True
 
 
 class Desk:
@@ -123,7 +127,8 @@ class Desk:
     async def wanted(self, host: UUID) -> list[Wanted]:
         """Companies that should have a session, as *host* sees them."""
         rows = await self._rows("desk_wanted", host)
-        return [Wanted(row["id"], row["last_connected"], row["elsewhere"]) for row in rows]
+        names = ("id", "last_connected", "elsewhere", "wanted")
+        return [Wanted(*(row[name] for name in names)) for row in rows]
 
     async def record_session(
         self,

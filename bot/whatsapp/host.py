@@ -30,19 +30,21 @@ _LONGEST_PAUSE = 2.0
 class WantedCompany:
     """A company whose session should run, if its phone is paired.
 
-    *elsewhere*: another living host holds it.
+    *elsewhere*: another living host holds it. Not *wanted*: it should not run, but its last state
+    does not say so.
     """
 
     id: UUID
     last_connected: datetime | None = None
     elsewhere: bool = False
+    wanted: bool = True
 
 
 class Leases(Protocol):
     """Who owns which session among all hosts. Every method may raise RetryLater/Unavailable."""
 
     async def wanted(self) -> list[WantedCompany]:
-        """Active companies whose owner is active."""
+        """Active companies whose owner is active, and others not known to be stopped."""
 
     async def take(self, company_id: UUID) -> int | None:
         """Become the owner: the new fence, or None while a living host owns it."""

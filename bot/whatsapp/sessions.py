@@ -111,7 +111,10 @@ class Sessions:
         return self._shared(connector, await asyncio.to_thread(library.read_protos))
 
     async def _look(self, connector: Connector) -> None:
-        wanted = {company.id: company for company in await self._leases.wanted()}
+        found = await self._leases.wanted()
+        wanted = {company.id: company for company in found if company.wanted}
+        for company_id in {company.id for company in found} - wanted.keys() - self._hosted.keys():
+            self._recorder.say(company_id, State(Reason.STOPPED))
         for company_id in self._hosted.keys() - wanted.keys():
             _end(self._hosted[company_id])
             self._leaving.add(company_id)
@@ -210,7 +213,7 @@ class Sessions:
             journals=self._journals,
             starts=self._starts_of,
             suspects=self._suspects,
-            on_restart=self._note_restart,
+            on_restart=lambda reason: self._restarts.update([reason]),
             on_phone=self._recorder.again,
             private_networks=self._settings.alerts.private_networks,
         )
@@ -222,9 +225,6 @@ class Sessions:
         if state.meaning.way_out is WayOut.OWNER_PAIRS:
             self._files(company_id).write_end(state)
         self._recorder.say(company_id, state)
-
-    def _note_restart(self, reason: Reason) -> None:
-        self._restarts[reason] += 1
 
     def _files(self, company_id: UUID) -> CompanyFiles:
         return CompanyFiles(self._settings.daemon.state_dir, company_id)

@@ -772,16 +772,18 @@ END $$;
 -- Companies that should have a session: active, and so is their owner. elsewhere: another living
 -- host holds it.
 CREATE FUNCTION desk_wanted(p_host uuid)
-RETURNS TABLE (id uuid, last_connected timestamptz, elsewhere boolean)
+RETURNS TABLE (id uuid, last_connected timestamptz, elsewhere boolean, wanted boolean)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
   PERFORM enter_system();
-  RETURN QUERY SELECT c.id, c.whatsapp_last_connected, h.id IS NOT NULL
+  RETURN QUERY SELECT c.id, c.whatsapp_last_connected, h.id IS NOT NULL, w.wanted
     FROM companies c JOIN users u ON u.id = c.owner_id
     LEFT JOIN session_leases l ON l.company_id = c.id AND l.host_id <> p_host
     LEFT JOIN hosts h ON h.id = l.host_id
-    WHERE c.active AND u.status = 'active';
+    CROSS JOIN LATERAL (SELECT c.active AND u.status = 'active' AS wanted) w
+    WHERE w.wanted
+       OR h.id IS NULL AND coalesce(c.whatsapp_session_data ->> 'reason', 'stopped') <> 'stopped';
 END $$;
 
 -- What `lyrox status` shows of the ledger and the companies.

@@ -589,6 +589,31 @@ async def test_only_active_companies_of_active_owners_want_a_session(
     assert idle != company
 
 
+async def test_a_company_that_is_not_active_is_found_until_it_is_said_to_be_stopped(
+    ledger: Ledger, desk: Desk, company: UUID, database: str
+) -> None:
+    idle = await make_company(database, active=False)
+    over = Wanted(idle, None, elsewhere=False, wanted=False)
+
+    async def found() -> list[Wanted]:
+        return [one for one in await desk.wanted(HOST) if one.company_id != company]
+
+    async def say(reason: str) -> None:
+        words = {"reason": reason}
+        await desk.record_session(idle, HOST, connected=False, phone=None, data=words)
+
+    assert await found() == []
+    await say("logged_out")
+    assert await found() == [over]
+    await desk.beat(OTHER, name="b", shard=1, role="daemon")
+    fence = await ledger.lease(idle, OTHER)
+    assert await found() == []
+    await ledger.release(idle, OTHER, fence or 0)
+    assert await found() == [over]
+    await say("stopped")
+    assert await found() == []
+
+
 async def test_a_company_is_elsewhere_while_another_living_host_holds_it(
     ledger: Ledger, desk: Desk, company: UUID
 ) -> None:
@@ -625,3 +650,18 @@ async def test_only_the_holder_of_a_company_says_how_its_whatsapp_is(
 
     await desk.bury([HOST])
     assert await says(OTHER, "stopped")
+
+
+async def test_what_an_answer_that_was_taken_back_has_cost_is_kept(
+    ledger: Ledger, company: UUID, look: Any
+) -> None:
+    turn = await claimed(ledger, message(company))
+    costs: dict[str, object] = {"target": "main", "asked": [{"target": "main", "tokens": 7}]}
+    await ledger.answer(turn, reply("uno"), host=HOST, details=costs)
+    await accept(ledger, message(company))
+    again = (await ledger.claim(company, turn.customer.id, HOST)).turn
+    assert again is not None
+    await ledger.answer(again, reply("dos"), host=HOST, details=costs)
+
+    kept = await look.fetchval("SELECT details -> 'asked' FROM turns")
+    assert kept == '[{"target": "main", "tokens": 7}, {"target": "main", "tokens": 7}]'

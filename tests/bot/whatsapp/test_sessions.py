@@ -40,6 +40,7 @@ class Desk:
         self.detach_seconds = 0.0
         self.refuses: set[UUID] = set()
         self.elsewhere: set[UUID] = set()
+        self.unwanted: set[UUID] = set()
         self.numbers: dict[str, tuple[UUID, str]] = {}
         self.unrecordable: dict[UUID, Exception] = {}
         self.happened: list[tuple[str, object]] = []
@@ -51,7 +52,10 @@ class Desk:
         self._notes: list[asyncio.Task[None]] = []
 
     async def wanted(self) -> list[WantedCompany]:
-        return [WantedCompany(one, elsewhere=one in self.elsewhere) for one in self.companies]
+        return [
+            *(WantedCompany(one, elsewhere=one in self.elsewhere) for one in self.companies),
+            *(WantedCompany(one, wanted=False) for one in self.unwanted),
+        ]
 
     async def take(self, company_id: UUID) -> int | None:
         return 5 if self.leased and company_id in self.companies else None
@@ -352,6 +356,21 @@ async def test_a_company_that_waited_for_room_and_found_it_elsewhere_is_not_spok
         waiting = next(one for one in companies if desk.states[one][-1] is Reason.NO_ROOM)
         desk.elsewhere.add(waiting)
         await desk.until(lambda: waiting not in desk.states)
+
+
+async def test_a_company_that_nobody_hosts_and_nobody_wants_is_stopped_and_may_come_back(
+    machine: Machine,
+) -> None:
+    company = machine.add(number=None)
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.NEVER_PAIRED)
+        desk.companies.clear()
+        desk.unwanted.add(company)
+        await desk.reaches(company, Reason.STOPPED)
+        desk.unwanted.clear()
+        desk.companies.append(company)
+        await desk.reaches(company, Reason.NEVER_PAIRED)
 
 
 async def test_a_company_no_longer_wanted_is_stopped(machine: Machine) -> None:
