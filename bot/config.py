@@ -20,6 +20,9 @@ PLACES = (Path("config.toml"), Path("/etc/lyrox/config.toml"))
 
 _LEAST_MEMORY = 256  # 190 MB, and 1.2 MB for each idle session.
 
+_OFFLINE_DAYS = 35
+"""WhatsApp may bring a message again for thirty days; only its row tells that it came before."""
+
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 Folder = Annotated[Path, Field(strict=False)]
 
@@ -55,6 +58,7 @@ class Stores(_Section):
     mongo_database: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,60}$")] = "lyrox"
     postgres_connections: Annotated[int, Field(ge=2, le=50)] = 10
     redis_connections: Annotated[int, Field(ge=2, le=200)] = 20
+    ledger_days: Annotated[int, Field(ge=_OFFLINE_DAYS, le=3650)] = 90
 
     @field_validator("postgres", "redis", "mongo")
     @classmethod

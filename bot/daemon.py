@@ -17,9 +17,11 @@ from bot.questions import PATIENT_SECONDS
 from bot.recycle import Recycling
 from bot.shard import listen_of
 from bot.status import StatusPage
+from bot.upkeep import Upkeep
 from bot.wakes import Wakes
 from bot.web import serve
 from bot.whatsapp.sessions import Sessions
+from models.upkeep import UpkeepDesk
 from models.values import Channel
 
 log = logging.getLogger(__name__)
@@ -68,6 +70,13 @@ class Daemon:
             ),
             unstored=sessions.unstored,
         )
+        self._upkeep = Upkeep(
+            UpkeepDesk(engine.stores.call),
+            engine.stores.conversations,
+            engine.metrics,
+            host=engine.road.host,
+            ledger_days=engine.settings.stores.ledger_days,
+        )
         self._watchdog = sd_notify.Watchdog(on_lag=engine.metrics.lagged)
 
     @asynccontextmanager
@@ -93,6 +102,7 @@ class Daemon:
             "states": self._states.keep_visible(),
             "watchdog": self._watchdog.run(),
             "recycling": self._recycle(stop),
+            "upkeep": self._upkeep.run(expect("upkeep")),
         }
         if self._settings.whatsapp.enabled:
             loops["sessions"] = self._sessions.run()

@@ -168,6 +168,24 @@ class Pairings:
         self.refused = Children(refused.labels, ("forged", "expired", "revoked", "used"))
 
 
+class Upkeep:
+    """What is kept in bounds."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        purged = Counter(
+            "lyrox_ledger_rows_purged",
+            "Closed ledger rows that were cleared, by table.",
+            ("table",),
+            registry=registry,
+        )
+        self.purged = Children(purged.labels, ("inbox", "turns", "outbox"))
+        self.archived = Counter(
+            "lyrox_conversation_lines_archived",
+            "Lines that moved out of a long conversation into its archive.",
+            registry=registry,
+        )
+
+
 class Now:
     """How things stand at this moment."""
 

@@ -4,7 +4,16 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
 
-from bot.metrics.instruments import Alerts, Arrival, LanguageModels, Now, Outbox, Pairings, Turns
+from bot.metrics.instruments import (
+    Alerts,
+    Arrival,
+    LanguageModels,
+    Now,
+    Outbox,
+    Pairings,
+    Turns,
+    Upkeep,
+)
 from bot.metrics.readings import ProcessReadings, Readings
 
 
@@ -20,6 +29,7 @@ class Metrics:
         self._outbox = Outbox(registry)
         self._alerts = Alerts(registry)
         self._pairings = Pairings(registry)
+        self._upkeep = Upkeep(registry)
         self._now = Now(registry)
         self._readings = Readings("lyrox")
         registry.register(self._readings)
@@ -112,6 +122,15 @@ class Metrics:
     def link_refused(self, why: str) -> None:
         """Somebody came to the pairing page with a link that does not count."""
         self._pairings.refused[why].inc()
+
+    def purged(self, **rows: int) -> None:
+        """So many closed rows of each table were cleared."""
+        for table, count in rows.items():
+            self._upkeep.purged[table].inc(count)
+
+    def archived(self, lines: int) -> None:
+        """So many lines moved out of a long conversation."""
+        self._upkeep.archived.inc(lines)
 
     def lagged(self, seconds: float) -> None:
         """The event loop came *seconds* late."""

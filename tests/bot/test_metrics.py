@@ -44,6 +44,8 @@ def _used() -> Metrics:
     metrics.sessions({"online": 3})
     metrics.pairing_ended("paired")
     metrics.link_refused("expired")
+    metrics.purged(inbox=3, turns=2, outbox=4)
+    metrics.archived(5)
     metrics.lagged(0.002)
     metrics.watch("store_failures", lambda: 1, store="mongo")
     metrics.watch("journal_entries", lambda: 7)
@@ -74,6 +76,8 @@ def test_everything_noted_can_be_read_back() -> None:
     assert _value(metrics, "lyrox_sessions", state="online") == 3
     assert _value(metrics, "lyrox_pairings_total", outcome="paired") == 1
     assert _value(metrics, "lyrox_pairing_links_refused_total", why="expired") == 1
+    assert _value(metrics, "lyrox_ledger_rows_purged_total", table="outbox") == 4
+    assert _value(metrics, "lyrox_conversation_lines_archived_total") == 5
     assert _value(metrics, "lyrox_loop_lag_seconds_count") == 1
     assert _value(metrics, "lyrox_store_failures_total", store="mongo") == 1
     assert _value(metrics, "lyrox_journal_entries") == 7

@@ -65,6 +65,11 @@ ROAD: dict[str, tuple[object, ...]] = {
     "desk_merged": (former(20),),
     "desk_wanted": (H,),
     "desk_workers": (),
+    "desk_purge": (90, 0, 0, 500),
+    "desk_eldest": (H,),
+    "road_unwritten": (C, customer(420)),
+    "desk_find": ("in-100", row(100), turn(40), turn(40)),
+    "road_why": (C, "inbox", str(row(100))),
     "desk_watch": (NOW,),
     "road_next_delivery": (C, "events", NOW, 60.0),
     "road_end_delivery": (C, 1, 1, "delivered", None, None, NOW),
@@ -76,7 +81,7 @@ OFF_THE_ROAD = {
     "road_unremembered", "road_at_once", "road_manner", "road_today", "desk_too_old",
     "desk_record_session",
     "desk_overview", "road_note", "desk_note_all", "desk_alerts_overview", "desk_prune",
-    "desk_retry",
+    "desk_retry", "desk_logged", "desk_highest",
     "desk_claim_number",
 }  # fmt: skip
 
