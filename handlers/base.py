@@ -51,13 +51,17 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A valid answer, with who gave it and what it cost; ``seconds`` is the whole wait."""
+    """A valid answer, with who gave it and what it cost; ``seconds`` is the whole wait.
+
+    ``prompt_tokens`` are those of ``tokens`` that were read, not written; None: nobody said.
+    """
 
     answer: Answer
     target: str
     model: str
     tokens: int
     seconds: float
+    prompt_tokens: int | None = None
 
 
 class LanguageModel(Protocol):

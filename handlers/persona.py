@@ -1,6 +1,7 @@
 """The company's voice: asks a language model, and lets nothing through that is not ours to say."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from handlers.answer import Answer
@@ -55,11 +56,12 @@ class Persona:
 
     async def answer(self, turn: Turn) -> Reply:
         prompt, opening = self._briefs.prompt(turn), self._briefs.opening(turn.company)
-        judged = await self._ask(prompt, opening)
-        if judged.verdict.problems:
-            judged = await self._ask_again(prompt, opening, judged)
-        reply = self._reply(turn, judged)
-        return replace(reply, ai=judged.ai, event_data=reply.event_data | _facts(prompt, judged))
+        asked = [await self._ask(prompt, opening)]
+        if asked[0].verdict.problems:
+            asked.append(await self._ask_again(prompt, opening, asked[0]))
+        reply = self._reply(turn, asked[-1])
+        facts = _facts(prompt, asked)
+        return replace(reply, ai=asked[-1].ai, event_data=reply.event_data | facts)
 
     async def _ask(self, prompt: Prompt, opening: Opening) -> _Judged:
         completion = await self._model.complete(prompt)
@@ -166,8 +168,22 @@ def _added(first: AiMetadata, second: AiMetadata) -> AiMetadata:
     )
 
 
-def _facts(prompt: Prompt, judged: _Judged) -> dict[str, object]:
-    facts: dict[str, object] = {"prompt_hash": prompt.hash, "target": judged.completion.target}
-    if judged.verdict.stripped:
+def _facts(prompt: Prompt, asked: Sequence[_Judged]) -> dict[str, object]:
+    """What the turn's row keeps of how the answer came about."""
+    last = asked[-1]
+    facts: dict[str, object] = {"prompt_hash": prompt.hash, "target": last.completion.target}
+    facts["asked"] = [_request(judged.completion) for judged in asked]
+    if asked[1:]:
+        facts["guard"] = list(asked[0].verdict.problems)
+    if last.verdict.stripped:
         facts["link_removed"] = True
     return facts
+
+
+def _request(completion: Completion) -> dict[str, object]:
+    """One answer's cost: tokens read and written, or their sum where nobody told them apart."""
+    told: dict[str, object] = {"target": completion.target, "model": completion.model}
+    read = completion.prompt_tokens
+    if read is None:
+        return told | {"tokens": completion.tokens}
+    return told | {"in": read, "out": completion.tokens - read}

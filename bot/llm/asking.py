@@ -49,6 +49,19 @@ class Pace:
     patience: float = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Tokens of several requests; ``prompt`` None: of some nobody said how many were read."""
+
+    tokens: int = 0
+    prompt: int | None = 0
+
+    def __add__(self, more: "Spent") -> "Spent":
+        told = self.prompt is not None and more.prompt is not None
+        prompt = (self.prompt or 0) + (more.prompt or 0) if told else None
+        return Spent(self.tokens + more.tokens, prompt)
+
+
 @dataclass(slots=True)
 class _Asking:
     """One answer in the making: until when, how patiently, and what it has cost so far."""
@@ -56,7 +69,7 @@ class _Asking:
     deadline: float
     last: bool
     retrying: tenacity.AsyncRetrying
-    tokens: int = 0
+    spent: Spent = Spent()
 
 
 class Door:
@@ -68,14 +81,14 @@ class Door:
         self._on_call = on_call
         self.breaker = Breaker(_now)
 
-    async def answer(self, prompt: Prompt, *, deadline: float, last: bool) -> tuple[Answer, int]:
-        """A valid answer and its tokens; the loop's clock must not pass *deadline*."""
+    async def answer(self, prompt: Prompt, *, deadline: float, last: bool) -> tuple[Answer, Spent]:
+        """A valid answer and what it cost; the loop's clock must not pass *deadline*."""
         permit = self.breaker.enter()
         if permit is None:
             self._on_call(self.target.name, Outcome.SKIPPED, 0.0, 0)
             raise Fault(Outcome.SKIPPED, counts=False)
         try:
-            answer, tokens = await self._answer(prompt, deadline, last=last)
+            answer, spent = await self._answer(prompt, deadline, last=last)
         except Fault as fault:
             if fault.counts:
                 self.breaker.failed(permit)
@@ -84,11 +97,11 @@ class Door:
             raise
         else:
             self.breaker.succeeded(permit)
-            return answer, tokens
+            return answer, spent
         finally:
             self.breaker.left(permit)
 
-    async def _answer(self, prompt: Prompt, deadline: float, *, last: bool) -> tuple[Answer, int]:
+    async def _answer(self, prompt: Prompt, deadline: float, *, last: bool) -> tuple[Answer, Spent]:
         asking = _Asking(deadline, last, self._retrying(deadline, last=last))
         try:
             return await self._read(prompt, asking)
@@ -103,29 +116,30 @@ class Door:
             rescued = salvaged(fault.content) or salvaged(first.content)
             if rescued is None:
                 raise
-            return rescued, asking.tokens
+            return rescued, asking.spent
 
-    async def _read(self, prompt: Prompt, asking: _Asking) -> tuple[Answer, int]:
+    async def _read(self, prompt: Prompt, asking: _Asking) -> tuple[Answer, Spent]:
         async def once() -> Answer:
             return await self._once(prompt, asking)
 
-        return await asking.retrying(once), asking.tokens
+        return await asking.retrying(once), asking.spent
 
     async def _once(self, prompt: Prompt, asking: _Asking) -> Answer:
         """One request, counted and measured, whatever its end."""
-        began, outcome, tokens = _now(), Outcome.CANCELLED, 0
+        began, outcome, spent = _now(), Outcome.CANCELLED, Spent()
         seconds = self._seconds(asking, began)
         try:
             words = await _within(seconds, self.target.ask(prompt.messages, prompt.cache_key))
-            outcome, tokens = Outcome.ANSWERED, words.tokens
+            outcome, spent = Outcome.ANSWERED, Spent(words.tokens, words.prompt_tokens)
             return read(words)
         except Fault as fault:
-            outcome, tokens = fault.outcome, fault.tokens
+            outcome = fault.outcome
+            spent = Spent(fault.tokens, fault.prompt_tokens) if fault.tokens else Spent()
             fault.counts = fault.counts and not self._was_hurried(fault, seconds)
             raise
         finally:
-            asking.tokens += tokens
-            self._on_call(self.target.name, outcome, _now() - began, tokens)
+            asking.spent = asking.spent + spent
+            self._on_call(self.target.name, outcome, _now() - began, spent.tokens)
 
     def _seconds(self, asking: _Asking, now: float) -> float:
         left = asking.deadline - now

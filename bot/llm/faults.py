@@ -61,6 +61,7 @@ class Fault(LyroxError):
         retryable: bool | None = None,
         content: str = "",
         tokens: int = 0,
+        prompt_tokens: int | None = None,
         request_id: str | None = None,
         counts: bool = True,
     ) -> None:
@@ -70,6 +71,7 @@ class Fault(LyroxError):
         self.retryable = outcome in RETRYABLE if retryable is None else retryable
         self.content = content
         self.tokens = tokens
+        self.prompt_tokens = prompt_tokens
         self.request_id = request_id
         self.counts = counts and outcome not in FINAL
 

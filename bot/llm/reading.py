@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import TypedDict
 
 from pydantic import ValidationError
 
@@ -25,6 +26,7 @@ class Said:
 
     content: str
     tokens: int
+    prompt_tokens: int | None = None
 
 
 def said(body: bytes) -> Said:
@@ -35,18 +37,18 @@ def said(body: bytes) -> Said:
         whole = None
     if not isinstance(whole, dict):
         raise Fault(Outcome.BAD_JSON)
-    tokens = _tokens(whole.get("usage"))
+    cost = _cost(whole.get("usage"))
     choice = _dict(_first(whole.get("choices")))
     message = _dict(choice.get("message"))
     content = message.get("content")
     content = clean(content) if isinstance(content, str) else ""
     if message.get("refusal") or choice.get("finish_reason") == "content_filter":
-        raise Fault(Outcome.REFUSED, tokens=tokens)
+        raise Fault(Outcome.REFUSED, **cost)
     if choice.get("finish_reason") == "length":
-        raise Fault(Outcome.TRUNCATED, content=content, tokens=tokens)
+        raise Fault(Outcome.TRUNCATED, content=content, **cost)
     if not content.strip():
-        raise Fault(Outcome.INVALID, tokens=tokens)
-    return Said(content, tokens)
+        raise Fault(Outcome.INVALID, **cost)
+    return Said(content, **cost)
 
 
 def read(words: Said) -> Answer:
@@ -56,7 +58,12 @@ def read(words: Said) -> Answer:
             return Answer.model_validate_json(text)
         except ValidationError:
             continue
-    raise Fault(Outcome.INVALID, content=words.content, tokens=words.tokens)
+    raise Fault(
+        Outcome.INVALID,
+        content=words.content,
+        tokens=words.tokens,
+        prompt_tokens=words.prompt_tokens,
+    )
 
 
 def salvaged(content: str) -> Answer | None:
@@ -89,10 +96,20 @@ def _dict(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _tokens(usage: object) -> int:
+class Cost(TypedDict):
+    """What a request cost; ``prompt_tokens`` None: its tokens cannot be told apart."""
+
+    tokens: int
+    prompt_tokens: int | None
+
+
+def _cost(usage: object) -> Cost:
     counted = _dict(usage)
-    total = counted.get("total_tokens")
-    if isinstance(total, int):
-        return max(total, 0)
-    parts = (counted.get(key) for key in ("prompt_tokens", "completion_tokens"))
-    return sum(part for part in parts if isinstance(part, int) and part > 0)
+    read, wrote, total = (
+        value if isinstance(value := counted.get(f"{name}_tokens"), int) and value >= 0 else None
+        for name in ("prompt", "completion", "total")
+    )
+    if total is None:
+        total = 0 if isinstance(counted.get("total_tokens"), int) else (read or 0) + (wrote or 0)
+    told = read is not None and read <= total
+    return Cost(tokens=total, prompt_tokens=read if told else None)

@@ -47,7 +47,7 @@ class Targets:
         for door in self._doors:
             last = door is self._doors[-1]
             try:
-                answer, tokens = await door.answer(
+                answer, spent = await door.answer(
                     prompt, deadline=began + self._deadline_seconds, last=last
                 )
             except Fault as fault:
@@ -55,7 +55,14 @@ class Targets:
                 faults.append(fault)
             else:
                 target = door.target
-                return Completion(answer, target.name, target.model, tokens, _now() - began)
+                return Completion(
+                    answer,
+                    target.name,
+                    target.model,
+                    spent.tokens,
+                    _now() - began,
+                    spent.prompt,
+                )
         if (rules := self._rules(prompt)) is not None:
             return Completion(rules, NAME, NAME, 0, _now() - began)
         raise _nobody(faults)

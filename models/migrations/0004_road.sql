@@ -320,7 +320,10 @@ BEGIN
     -- Not there: it has become another customer's turn while we waited, or there is none.
     EXIT WHEN FOUND OR NOT EXISTS (SELECT 1 FROM turns WHERE company_id = p_company AND id = p_turn);
   END LOOP;
-  UPDATE turns SET state = 'answered', handler = p_handler, details = p_details, closed_at = now()
+  -- What an answer that was taken back has cost is not forgotten.
+  UPDATE turns SET state = 'answered', handler = p_handler, closed_at = now(),
+         details = CASE WHEN details ? 'asked' THEN p_details || jsonb_build_object('asked',
+           (details -> 'asked') || coalesce(p_details -> 'asked', '[]')) ELSE p_details END
    WHERE company_id = p_company AND id = p_turn AND attempt = p_attempt AND host_id = p_host
      AND state = 'open' RETURNING * INTO v_turn;
   IF NOT FOUND THEN outcome := 'lost'; RETURN; END IF;

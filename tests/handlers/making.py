@@ -110,8 +110,13 @@ def picture_action(ref: str | None = "P2") -> dict[str, str | None]:
 class ScriptedModel:
     """A `LanguageModel` that gives these answers in turn and remembers what it was asked."""
 
-    def __init__(self, *answers: Answer | Exception | Callable[[Prompt], Answer]) -> None:
+    def __init__(
+        self,
+        *answers: Answer | Exception | Callable[[Prompt], Answer],
+        prompt_tokens: int | None = 80,
+    ) -> None:
         self._answers = list(answers)
+        self._prompt_tokens = prompt_tokens
         self.asked: list[Prompt] = []
 
     def describe(self) -> str:
@@ -123,4 +128,11 @@ class ScriptedModel:
         if isinstance(given, Exception):
             raise given
         said = given if isinstance(given, Answer) else given(prompt)
-        return Completion(said, target="scripted", model="model-1", tokens=100, seconds=0.25)
+        return Completion(
+            said,
+            target="scripted",
+            model="model-1",
+            tokens=100,
+            seconds=0.25,
+            prompt_tokens=self._prompt_tokens,
+        )

@@ -37,7 +37,32 @@ async def test_an_ordinary_answer_becomes_one_reply(prompts: Prompts) -> None:
     assert reply.ai is not None
     assert (reply.ai.model, reply.ai.tokens_used, reply.ai.response_time) == ("model-1", 100, 250)
     assert (reply.ai.intent, reply.ai.sentiment) == ("product_inquiry", "positive")
-    assert reply.event_data == {"prompt_hash": model.asked[0].hash, "target": "scripted"}
+    assert reply.event_data == {
+        "prompt_hash": model.asked[0].hash,
+        "target": "scripted",
+        "asked": [{"target": "scripted", "model": "model-1", "in": 80, "out": 20}],
+    }
+
+
+async def test_a_request_whose_tokens_nobody_told_apart_is_recorded_by_their_sum(
+    prompts: Prompts,
+) -> None:
+    model = ScriptedModel(answer("¡Claro que sí!"), prompt_tokens=None)
+
+    reply = await persona(model, prompts).answer(turn("¿tienen algo?"))
+
+    assert reply.event_data["asked"] == [{"target": "scripted", "model": "model-1", "tokens": 100}]
+
+
+async def test_what_the_guard_held_back_is_recorded_with_both_requests(prompts: Prompts) -> None:
+    model = ScriptedModel(answer("Te lo dejo en $50"), answer("Cuesta lo que dice el catálogo"))
+
+    reply = await persona(model, prompts).answer(turn("¿precio?"))
+
+    assert reply.event_data["guard"] == ["unknown_price"]
+    asked = reply.event_data["asked"]
+    assert isinstance(asked, list)
+    assert len(asked) == 2
 
 
 async def test_the_link_comes_from_the_catalogue(prompts: Prompts) -> None:

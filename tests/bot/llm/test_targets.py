@@ -178,7 +178,7 @@ async def test_the_readable_part_of_an_answer_is_rescued_when_the_repair_fails(
     assert completion.answer.text == "Hola, Ana"
     assert completion.answer.intent == "other"
     assert completion.answer.actions == []
-    assert completion.tokens == 240
+    assert (completion.tokens, completion.prompt_tokens) == (240, 200)
 
 
 async def test_a_fence_around_the_object_is_forgiven(
@@ -207,7 +207,33 @@ async def test_missing_usage_counts_as_nothing(
     async with open_on(fake) as model:
         completion = await model.complete(Briefs(prompts).prompt(turn(UNKNOWN)))
 
-    assert completion.tokens == 0
+    assert (completion.tokens, completion.prompt_tokens) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost"),
+    [
+        (b'{"prompt_tokens": 90, "completion_tokens": 10}', (100, 90)),
+        (b'{"total_tokens": 100}', (100, None)),
+        (b'{"prompt_tokens": 200, "total_tokens": 100}', (100, None)),
+    ],
+)
+async def test_tokens_are_told_apart_where_the_provider_does(
+    usage: bytes,
+    cost: tuple[int, int | None],
+    prompts: Prompts,
+    fake: FakeOpenAI,
+    open_on: OpenModel,
+) -> None:
+    content = json.dumps(json.dumps(answer())).encode()
+    fake.script(
+        body(b'{"choices": [{"message": {"content": %b}}], "usage": %b}' % (content, usage))
+    )
+
+    async with open_on(fake) as model:
+        completion = await model.complete(Briefs(prompts).prompt(turn(UNKNOWN)))
+
+    assert (completion.tokens, completion.prompt_tokens) == cost
 
 
 async def test_a_hanging_target_leaves_time_for_the_next(
