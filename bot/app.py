@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
 from bot import logs
+from bot.alerts import amiss
 from bot.alerts.opening import open_alerts
 from bot.config import Daemon as DaemonSettings
 from bot.config import Settings
@@ -118,6 +119,12 @@ async def _opened(
         recycled = recycling(settings.daemon, host.shard)
         watch_sessions(metrics, sessions, recycled)
         watch_aside(metrics, settings.daemon.state_dir)
+        for seen in (
+            amiss.set_aside(settings.daemon.state_dir),
+            amiss.not_taken_in(sessions.refusals),
+            amiss.disk_low(disk),
+        ):
+            alerts.loop.watch(seen)
         watch_stores(metrics, stores, engine.doorbell, wakes)
         yield Daemon(engine, wakes, sessions, states, alerts, recycled, disk)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from bot.alerts.kinds import REMIND, TRAITS, Kind
+from bot.alerts.machine_words import CAUSE
 from bot.alerts.words import GOOD_FOR, NAMELESS, PAIRING, STILL, TEST, WHY, WORDS
 from bot.config import Settings
 from bot.pairing_links import LIFE
@@ -93,6 +94,9 @@ def _slots(payload: Mapping[str, Any], company: Addressee, settings: Settings) -
         "product": product,
         "quoted": shlex.quote(product),
         "state": _state(facts, language),
+        "events": str(facts.get("events", "")),
+        "free": str(facts.get("free", "")),
+        "cause": CAUSE[language].get(str(facts.get("why")), ""),
     }
 
 

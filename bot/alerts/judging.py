@@ -12,6 +12,9 @@ from bot.whatsapp.reasons import Reason
 TOO_OLD_DAY = timedelta(days=1)
 """Messages that come too late are one incident until a day has brought none."""
 
+LAPSES = timedelta(minutes=15)
+"""What a daemon notes as long as it sees it is over when it has not been noted for so long."""
+
 Data = Mapping[str, Any]
 
 
@@ -94,6 +97,17 @@ def _llm(_subject: str, data: Data, at: datetime) -> list[Move]:
     return [End(Kind.LLM_DOWN, told=True)]
 
 
+def _seen(kind: Kind) -> Callable[[str, Data, datetime], list[Move]]:
+    """Facts while it lasts, none when it is over."""
+
+    def judged(_subject: str, data: Data, at: datetime) -> list[Move]:
+        if not data:
+            return [End(kind, told=True)]
+        return [Begin(kind, at + TRAITS[kind].patience, facts=data, ends_at=at + LAPSES)]
+
+    return judged
+
+
 _STEPS: Mapping[str, Callable[[str, Data, datetime], list[Move]]] = MappingProxyType(
     {
         "handover": _hand_over,
@@ -101,5 +115,8 @@ _STEPS: Mapping[str, Callable[[str, Data, datetime], list[Move]]] = MappingProxy
         "payable": lambda subject, _data, _at: [End(Kind.NO_PAYMENT_LINK, subject)],
         "too_old": _too_old,
         "llm": _llm,
+        "aside": _seen(Kind.SET_ASIDE),
+        "stopped": _seen(Kind.NOT_TAKEN_IN),
+        "disk": _seen(Kind.DISK_LOW),
     }
 )

@@ -29,6 +29,9 @@ class Kind(StrEnum):
     LLM_DOWN = "llm_down"
     TOO_OLD = "too_old"
     NO_PAYMENT_LINK = "no_payment_link"
+    SET_ASIDE = "set_aside"
+    NOT_TAKEN_IN = "not_taken_in"
+    DISK_LOW = "disk_low"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,9 @@ TRAITS: Mapping[Kind, Traits] = MappingProxyType(
         # A backlog comes in one after the other: the first alert shall count all of it.
         Kind.TOO_OLD: Traits(urgent=False, patience=timedelta(minutes=1)),
         Kind.NO_PAYMENT_LINK: Traits(urgent=False),
+        Kind.SET_ASIDE: Traits(patience=timedelta(minutes=1)),
+        Kind.NOT_TAKEN_IN: Traits(patience=timedelta(minutes=1)),
+        Kind.DISK_LOW: Traits(urgent=False, patience=timedelta(minutes=10)),
     }
 )
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from bot.alerts.amiss import Amiss
 from bot.alerts.dispatch import Dispatcher
 from bot.alerts.model_watch import ModelWatch
 from bot.alerts.watch import Watch
@@ -41,9 +42,14 @@ class AlertLoop:
         self._models = models
         self._background = background
         self._targets = targets
+        self._amiss: list[Amiss] = []
         self._now = now
         self._looking = False
         self._prune_at = now()
+
+    def watch(self, amiss: Amiss) -> None:
+        """Note what is seen there from now on."""
+        self._amiss.append(amiss)
 
     async def run(self, stamp: Callable[[], None] = lambda: None) -> None:
         """Look for ever, with a *stamp* each round."""
@@ -65,6 +71,8 @@ class AlertLoop:
 
     async def _look(self, now: datetime) -> None:
         await self._models.tell(self._desk, self._targets(), now)
+        for amiss in self._amiss:
+            await amiss.tell(self._desk, now)
         seen = await self._desk.look(now)
         if seen.news:
             await self._watch.round(now)

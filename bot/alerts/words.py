@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from bot.alerts.kinds import Kind
+from bot.alerts.machine_words import MACHINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,8 @@ _OTHERS = {
         ),
     ),
 }
-_ALL = {**_LINE_DOWN, Kind.OFFLINE: _OFFLINE, **_OTHERS}
+_MACHINE = {kind: (Words(*es), Words(*en)) for kind, (es, en) in MACHINE.items()}
+_ALL = {**_LINE_DOWN, Kind.OFFLINE: _OFFLINE, **_OTHERS, **_MACHINE}
 
 WORDS: Mapping[tuple[Kind, str], Words] = MappingProxyType(
     {

@@ -5,7 +5,8 @@ CREATE TABLE events (
   id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   company_id UUID NOT NULL REFERENCES companies (id) ON DELETE CASCADE,
   kind VARCHAR(20) NOT NULL
-    CHECK (kind IN ('session', 'stage', 'handover', 'handover_over', 'payable', 'too_old', 'llm')),
+    CHECK (kind IN ('session', 'stage', 'handover', 'handover_over', 'payable', 'too_old', 'llm',
+                    'aside', 'stopped', 'disk')),
   subject VARCHAR(64) NOT NULL DEFAULT '',
   data JSONB NOT NULL DEFAULT '{}'::jsonb,
   at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
@@ -292,7 +293,9 @@ CREATE FUNCTION road_note(p_company uuid, p_kind text, p_data jsonb, p_now times
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM enter_company(p_company);
-  INSERT INTO events (company_id, kind, data, at) VALUES (p_company, p_kind, p_data, p_now);
+  -- What is on the disk may be of a company that is gone.
+  INSERT INTO events (company_id, kind, data, at)
+  SELECT p_company, p_kind, p_data, p_now FROM companies WHERE id = p_company;
 END $$;
 
 -- Every company is told of what concerns them all, such as the language models.

@@ -303,6 +303,7 @@ def test_every_kind_of_the_promise_is_there() -> None:
     assert {kind.value for kind in Kind} == {
         *("logged_out", "banned", "replaced", "outdated", "passkey", "number_in_use", "fault"),
         *("offline", "phone_asleep", "hand_over", "llm_down", "too_old", "no_payment_link"),
+        *("set_aside", "not_taken_in", "disk_low"),
     }
 
 
