@@ -32,6 +32,7 @@ SELECT phone, total_interactions, (
      WHERE l.customer_id = c.id AND event_type = 'message_sent'
   ) AS distinct_logs FROM customers c
 """
+_NOTHING = (0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,10 @@ class Books:
             "the phone": (self.read[phone], arrived),
             "the history of the customer": (_of("customer", history), self.taken[phone]),
             "the history of the agent": (_of("agent", history), sent),
-            "the counts": (self.counted[phone], (len(self.taken[phone]), len(sent), len(sent))),
+            "the counts": (
+                self.counted.get(phone, _NOTHING),
+                (len(self.taken[phone]), len(sent), len(sent)),
+            ),
         }
         strangers = set(self.senders[phone]) - {str(person.company)}
         return [f"{phone}: sent by {stranger}" for stranger in strangers] + [

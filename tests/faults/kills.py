@@ -110,7 +110,8 @@ def judged(trial: Trial, books: Books, *, seed: int, client: bool) -> Kill:
     unconfirmed = sum(len(books.unconfirmed[person.phone]) for person in crowd.people)
     taken = {text for person in crowd.people for text in books.taken[person.phone]}
     missing = [token for token in waiting if not any(names(text, token) for text in unsaid)]
-    untaken = [token for token in missing if token not in taken]
+    # Phones that are files offer a message until the client has it.
+    untaken = [token for token in missing if client and token not in taken]
     problems = [] if trial.at_rest else ["the ledger never came to rest"]
     problems += [one for person in crowd.people for one in books.problems(person)]
     return Kill(

@@ -71,7 +71,10 @@ def test_what_counts_as_sent_in_the_window_may_be_missing_on_the_phone(person: P
     assert found.unsaid(PHONE) == ["dos"]
 
 
-def test_a_message_without_an_answer_is_lost_once_it_was_taken(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("client", "found"), [(True, (1, 1)), (False, (2, 0))])
+def test_a_message_without_an_answer_is_lost_unless_the_client_never_handed_it_over(
+    tmp_path: Path, client: bool, found: tuple[int, int]
+) -> None:
     crowd = Crowd(Phones(tmp_path), {COMPANY: "Panaderia"}, each=1)
     person = crowd.people[0]
     for _ in range(2):
@@ -79,11 +82,11 @@ def test_a_message_without_an_answer_is_lost_once_it_was_taken(tmp_path: Path) -
     first = f"pedido {person.phone} 1"
     trial = Trial(1, "any moment", crowd, at_rest=True, row=crowd.row("any moment"))
     empty = replace(books(), read=defaultdict(list), sent=defaultdict(list))
-    found = replace(empty, taken=defaultdict(list, {person.phone: [first]}))
+    one = replace(empty, taken=defaultdict(list, {person.phone: [first]}), counted={})
 
-    kill = judged(trial, replace(found, counted={person.phone: (1, 0, 0)}), seed=7, client=False)
+    kill = judged(trial, one, seed=7, client=client)
 
-    assert (kill.lost, kill.untaken) == (1, 1)
+    assert (kill.lost, kill.untaken) == found
     assert not kill.sound
 
 
