@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.journal import Journal
-from tests.faults.crowd import Person
+from tests.faults.person import Person
 from tests.faults.fleet import Fleet
 from tests.system.lines import read
 
@@ -62,11 +62,12 @@ class Books:
         sent = self.sent[phone]
         arrived = _without(sent, self.unsaid(phone))
         history = self.history[phone]
+        counts = (len(self.taken[phone]), len(sent), len(sent))
         said = {
             "the phone": (self.read[phone], arrived),
             "the history of the customer": (_of("customer", history), self.taken[phone]),
             "the history of the agent": (_of("agent", history), sent),
-            "the counts": (
+            "the counts": (self.counted.get(phone, _NOTHING), counts),
                 self.counted.get(phone, _NOTHING),
                 (len(self.taken[phone]), len(sent), len(sent)),
             ),
