@@ -7,8 +7,8 @@ from typing import Any
 
 from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.journal import Journal
-from tests.faults.person import Person
 from tests.faults.fleet import Fleet
+from tests.faults.person import Person
 from tests.system.lines import read
 
 _UNWRITTEN = """
@@ -68,9 +68,6 @@ class Books:
             "the history of the customer": (_of("customer", history), self.taken[phone]),
             "the history of the agent": (_of("agent", history), sent),
             "the counts": (self.counted.get(phone, _NOTHING), counts),
-                self.counted.get(phone, _NOTHING),
-                (len(self.taken[phone]), len(sent), len(sent)),
-            ),
         }
         strangers = set(self.senders[phone]) - {str(person.company)}
         return [f"{phone}: sent by {stranger}" for stranger in strangers] + [

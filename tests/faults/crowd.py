@@ -13,52 +13,18 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from uuid import UUID
 
 from aiohttp import web
 
 from tests.fakes.openai_server import Act, says
+from tests.faults.person import FOREIGN, Person, tokens_in
 from tests.faults.tally import Row
 from tests.system.lines import Tail
 from tests.system.phone import Phones
 
-_TOKEN = re.compile(r"pedido (\d+) (\d+)")
 _ASKED = re.compile(r"<(m-\w+)>\n(.*?)\n</\1>", re.DOTALL)
-_FOREIGN = "de otra empresa"
 _LOOK_SECONDS = 0.02
-
-Token = tuple[str, int]
-
-
-@dataclass
-class Person:
-    """One customer of one company: what they wrote and read, and when."""
-
-    company: UUID
-    phone: str
-    written: dict[int, float] = field(default_factory=dict)
-    read: list[tuple[float, str]] = field(default_factory=list)
-    answered: dict[int, float] = field(default_factory=dict)
-    heard: dict[int, float] = field(default_factory=dict)
-    """When a text that answers nothing (a notice) came, for each message that waited then."""
-    ended: bool = False
-    """A person has the chat now, and the customer was told so."""
-
-    def waiting(self) -> list[int]:
-        """The messages without an answer, as long as one is due."""
-        return [number for number in self.written if number not in self.answered and not self.ended]
-
-    def reads(self, at: float, text: str) -> None:
-        """A bubble arrives."""
-        self.read.append((at, text))
-        tokens = _tokens(text)
-        for phone, number in tokens:
-            if phone == self.phone:
-                self.answered.setdefault(number, at)
-        if not tokens:
-            for number in self.waiting():
-                self.heard.setdefault(number, at)
 
 
 class Crowd:
@@ -139,12 +105,18 @@ class Crowd:
         return Row(
             fault,
             lost=sum(len(person.waiting()) for person in self.people),
-            doubled=sum(_doubled(person) for person in self.people),
-            disordered=sum(_disordered(person) for person in self.people),
-            wrong=self.strangers + sum(_wrong(person) for person in self.people),
+            doubled=sum(person.doubled() for person in self.people),
+            disordered=sum(person.disordered() for person in self.people),
+            wrong=self.strangers + sum(person.wrong() for person in self.people),
             unresolved=unresolved,
             seconds=None if well is None else self.recovery(well),
         )
+
+    def takes_as_sent(self, unconfirmed: Sequence[str]) -> None:
+        """These replies stayed unconfirmed: what they answer is not answered again."""
+        for phone, number in (token for text in unconfirmed for token in tokens_in(text)):
+            if phone in self._by_phone:
+                self._by_phone[phone].unsaid.add(number)
 
     def recovery(self, well: float) -> float:
         """The longest that somebody who had written by then waited after *well*."""
@@ -168,7 +140,7 @@ class Crowd:
 
     def notices(self) -> list[str]:
         """What was read that answers nothing."""
-        return [text for text in self.texts() if not _TOKEN.search(text)]
+        return [text for text in self.texts() if not tokens_in(text)]
 
     def count(self) -> int:
         """How many messages were written."""
@@ -192,11 +164,11 @@ class Crowd:
 
         async def act(request: web.Request) -> web.StreamResponse:
             messages = json.loads(await request.read())["messages"]
-            tokens = _tokens(_ASKED.findall(messages[-1]["content"])[-1][1])
+            tokens = tokens_in(_ASKED.findall(messages[-1]["content"])[-1][1])
             await asyncio.sleep(seconds)
             ours = all(self._name_of(phone) in messages[0]["content"] for phone, _ in tokens)
             text = ", ".join(f"pedido {phone} {number}" for phone, number in tokens)
-            return await says(wording(text) if ours else _FOREIGN)(request)
+            return await says(wording(text) if ours else FOREIGN)(request)
 
         return act
 
@@ -217,30 +189,3 @@ class Crowd:
             end = time.monotonic() + patience
             while person.waiting() and time.monotonic() < end:  # noqa: ASYNC110 - A file.
                 await asyncio.sleep(_LOOK_SECONDS)
-
-
-def _tokens(text: str) -> list[Token]:
-    return [(phone, int(number)) for phone, number in _TOKEN.findall(text)]
-
-
-def _own(person: Person) -> Sequence[int]:
-    """The numbers a person read, in order."""
-    tokens = [token for _, text in person.read for token in _tokens(text)]
-    return [number for phone, number in tokens if phone == person.phone]
-
-
-def _doubled(person: Person) -> int:
-    numbers = _own(person)
-    return len(numbers) - len(set(numbers))
-
-
-def _disordered(person: Person) -> int:
-    firsts = list(dict.fromkeys(_own(person)))
-    return sum(later < earlier for earlier, later in itertools.pairwise(firsts))
-
-
-def _wrong(person: Person) -> int:
-    foreign = [
-        token for _, text in person.read for token in _tokens(text) if token[0] != person.phone
-    ]
-    return len(foreign) + sum(text == _FOREIGN for _, text in person.read)

@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.faults.books import Books
-from tests.faults.crowd import Crowd, Person
+from tests.faults.crowd import Crowd
 from tests.faults.kills import judged
+from tests.faults.person import Person
 from tests.faults.record import BEGIN, END, Kill, Record, save
 from tests.faults.trial import Trial
 from tests.system.phone import Phones

@@ -13,7 +13,8 @@ import pytest
 from tests.faults.client_fleet import ClientFleet, LoopbackPhones, open_client_fleet
 from tests.faults.crowd import Crowd
 from tests.faults.ground import open_ground
-from tests.faults.tally import Row, add
+from tests.faults.tally import Row
+from tests.faults.town import verdict
 from tests.whatsapp_server.faults import Faults
 from tests.whatsapp_server.library import client_library
 
@@ -40,17 +41,28 @@ Deed = Callable[[ClientFleet], Awaitable[None]]
 
 
 async def cut_before(fleet: ClientFleet) -> None:
-    """The line breaks when the client sends, three times for each company."""
+    """The line breaks instead of taking a send; the client tries that again by itself."""
+    for _ in range(3):
+        for owner in fleet.owners.values():
+            owner.faults.cuts_before = 1
+        await _until(lambda: all(not owner.faults.cuts_before for owner in fleet.owners.values()))
+        await asyncio.sleep(3.0)
+
+
+async def cut_before_each_try(fleet: ClientFleet) -> None:
+    """The same until the client gives up: nobody can tell whether the send arrived."""
     for owner in fleet.owners.values():
-        owner.faults.cuts_before = 3
+        owner.faults.cuts_before = 4
     await _until(lambda: all(not owner.faults.cuts_before for owner in fleet.owners.values()))
 
 
 async def cut_after(fleet: ClientFleet) -> None:
-    """The line breaks when a reply has reached the customer, three times for each company."""
-    for owner in fleet.owners.values():
-        owner.faults.cuts_after = 3
-    await _until(lambda: all(not owner.faults.cuts_after for owner in fleet.owners.values()))
+    """The line breaks when a reply has reached the customer, instead of an ack."""
+    for _ in range(3):
+        for owner in fleet.owners.values():
+            owner.faults.cuts_after = 1
+        await _until(lambda: all(not owner.faults.cuts_after for owner in fleet.owners.values()))
+        await asyncio.sleep(3.0)
 
 
 async def cut_over_and_over(fleet: ClientFleet) -> None:
@@ -92,6 +104,7 @@ async def slow(fleet: ClientFleet) -> None:
 
 DEEDS: dict[str, Deed] = {
     "dropped before a send was taken": cut_before,
+    "dropped before each try of a send": cut_before_each_try,
     "dropped between a send and its ack": cut_after,
     "dropped over and over": cut_over_and_over,
     "receipts lost, all delivered again": receipts_lost,
@@ -132,7 +145,7 @@ async def test_a_broken_line_costs_no_customer_an_answer(running: ClientFleet, d
         await asyncio.sleep(2.0)
 
     await crowd.answered(DRAIN_SECONDS + ACK_SECONDS)
-    row = await verdict(running, f"WhatsApp {deed}", crowd, well)
+    row = await told(running, f"WhatsApp {deed}", crowd, well)
 
     assert (row.lost, row.doubled, row.disordered, row.wrong) == (0, 0, 0, 0)
 
@@ -144,7 +157,7 @@ async def test_what_comes_twice_is_answered_once(running: ClientFleet) -> None:
         await asyncio.sleep(8.0)
 
     await crowd.answered(DRAIN_SECONDS)
-    row = await verdict(running, "WhatsApp delivers everything twice", crowd, None)
+    row = await told(running, "WhatsApp delivers everything twice", crowd, None)
 
     assert (row.lost, row.doubled, row.disordered, row.wrong) == (0, 0, 0, 0)
 
@@ -160,7 +173,7 @@ async def test_a_thousand_messages_that_waited_are_answered_once(running: Client
 
     await running.start()
     await crowd.answered(DRAIN_SECONDS)
-    row = await verdict(running, "1,000 messages waited at WhatsApp", crowd, well)
+    row = await told(running, "1,000 messages waited at WhatsApp", crowd, well)
 
     assert crowd.count() == WAITING
     assert (row.lost, row.doubled, row.disordered, row.wrong) == (0, 0, 0, 0)
@@ -176,16 +189,9 @@ def crowd_of(
     return crowd
 
 
-async def verdict(fleet: ClientFleet, fault: str, crowd: Crowd, well: float | None) -> Row:
+async def told(fleet: ClientFleet, fault: str, crowd: Crowd, well: float | None) -> Row:
     """The row of this try, which also goes into the table."""
-    query = (
-        "SELECT count(*) FROM outbox o JOIN customers c ON c.id = o.customer_id"
-        " WHERE NOT o.confirmed AND c.phone = ANY ($1)"
-    )
-    phones = [f"+{person.phone}" for person in crowd.people]
-    unresolved = await fleet.look.fetchval(query, phones)
-    row = crowd.row(f"{fault} (real client)", well=well, unresolved=unresolved)
-    add(row)
+    row = await verdict(fleet.look, f"{fault} (real client)", crowd, well)
     print(row.line(), crowd.count(), crowd.notices())
     return row
 

@@ -11,6 +11,9 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import UUID
 
+import asyncpg
+from redis.asyncio import Redis
+
 from models.database import migrate
 from tests.builders import admin, make_company
 from tests.fakes.openai_server import FakeOpenAI
@@ -24,8 +27,18 @@ from tests.system.valve import valve
 from tests.system.warm import Child, Warm
 
 EACH = 6
+_TIMES = {
+    "inbox": ("received_at", "sent_at"),
+    "turns": ("claimed_at", "due_at", "closed_at"),
+    "outbox": ("created_at", "sending_at", "sent_at"),
+    "customers": ("noticed_at", "limited_until", "paused_until", "last_interaction"),
+}
 MODEL_SECONDS = 0.4
 """So that something breaks while the model is asked, too."""
+_UNCONFIRMED = (
+    "SELECT o.content FROM outbox o JOIN customers c ON c.id = o.customer_id"
+    " WHERE NOT o.confirmed AND c.phone = ANY ($1)"
+)
 _seeds = itertools.count(1)
 
 
@@ -50,6 +63,27 @@ class Town:
             await self.daemon.until("ready")
         return self.daemon
 
+    async def kill(self) -> None:
+        """The daemon, and nobody tells it before."""
+        if self.daemon is not None:
+            await self.daemon.send(signal.SIGKILL)
+
+    async def jump(self, by: float) -> None:
+        """All clocks of ours jump *by* seconds; that of WhatsApp does not.
+
+        It is the same as if everything that is stored and everybody else had moved the other way.
+        """
+        self.phones.ahead -= by
+        async with looking(self.url) as look:
+            for table, columns in _TIMES.items():
+                moved = ", ".join(f"{one} = {one} - make_interval(secs => $1)" for one in columns)
+                await look.execute(f"UPDATE {table} SET {moved}", by)  # noqa: S608
+        redis = Redis.from_url(f"unix://{self.stores['redis'].socket}")
+        async with redis:
+            for key in await redis.keys():
+                if (left := await redis.pttl(key)) > 0:
+                    await redis.pexpire(key, int(left - 1000 * by))
+
     async def stop(self) -> None:
         """End the daemon in good order."""
         if self.daemon is not None:
@@ -64,22 +98,37 @@ class Town:
 
     async def unresolved(self, crowd: Crowd) -> int:
         """How many replies to the crowd stayed unconfirmed."""
-        query = (
-            "SELECT count(*) FROM outbox o JOIN customers c ON c.id = o.customer_id"
-            " WHERE NOT o.confirmed AND c.phone = ANY ($1)"
-        )
-        phones = [f"+{person.phone}" for person in crowd.people]
-        look = await admin(self.url)  # Anew: an old one may have been cut off.
-        try:
-            return int(await look.fetchval(query, phones))
-        finally:
-            await look.close()
+        async with looking(self.url) as look:
+            return len(await _unconfirmed(look, crowd))
 
     async def verdict(self, fault: str, crowd: Crowd, well: float | None) -> Row:
         """The row of this try, which also goes into the table."""
-        row = crowd.row(fault, well=well, unresolved=await self.unresolved(crowd))
-        add(row)
-        return row
+        async with looking(self.url) as look:
+            return await verdict(look, fault, crowd, well)
+
+
+async def verdict(look: asyncpg.Connection, fault: str, crowd: Crowd, well: float | None) -> Row:
+    """The row of one try, which also goes into the table; *look* sees the ledger."""
+    unconfirmed = await _unconfirmed(look, crowd)
+    crowd.takes_as_sent(unconfirmed)
+    row = crowd.row(fault, well=well, unresolved=len(unconfirmed))
+    add(row)
+    return row
+
+
+async def _unconfirmed(look: asyncpg.Connection, crowd: Crowd) -> list[str]:
+    phones = [f"+{person.phone}" for person in crowd.people]
+    return [row["content"] for row in await look.fetch(_UNCONFIRMED, phones)]
+
+
+@asynccontextmanager
+async def looking(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A look into the database; anew each time, because an old one may have been cut off."""
+    look = await admin(url)
+    try:
+        yield look
+    finally:
+        await look.close()
 
 
 @asynccontextmanager

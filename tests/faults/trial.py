@@ -12,9 +12,10 @@ from aiohttp import web
 
 from tests.fakes.openai_server import Act
 from tests.faults.client_fleet import LoopbackPhones
-from tests.faults.crowd import Crowd, Person
+from tests.faults.crowd import Crowd
 from tests.faults.deeds import PHONE_OFF, Deed
 from tests.faults.fleet import Fleet
+from tests.faults.person import Person
 from tests.faults.tally import Row
 
 PATIENCE_SECONDS = 60.0

@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ from bot.whatsapp.callbacks import Observer
 from bot.whatsapp.events import MESSAGE
 from bot.whatsapp.library import Protos, read_protos
 from bot.whatsapp.session_parts import Connection
-from bot.wire import TakenOver
+from bot.wire import TakenOver, Unconfirmed
 from models.values import Quote
 from tests.fakes.connection import FakeMedia, SessionFile
 from tests.system.lines import Tail, append, read
@@ -36,11 +37,13 @@ class Phones:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.ahead = 0.0
+        """How many seconds WhatsApp's clock is ahead of ours."""
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, company: UUID, phone: str, text: str, wa_id: str) -> None:
         """A customer writes."""
-        at = time.time_ns() // 1_000_000 - 60_000  # It was under way for a minute.
+        at = int(1000 * (time.time() + self.ahead - 60))  # It was under way for a minute.
         line = {"company": str(company), "phone": phone, "text": text, "id": wa_id, "at": at}
         append(self.folder / "written.jsonl", line)
 
@@ -147,19 +150,25 @@ class PhoneConnection:
         assert picture is None
         del quote  # Nobody sees it here.
         wa_id = "3EB0" + hashlib.sha256(secret).hexdigest()[:18].upper()
-        file = SessionFile(self._session)
         if not still():
             raise TakenOver("the owner wrote in the chat")
-        self._obey("before the secret")
-        file.write_secret(chat, wa_id, secret)
-        self._obey("before the ratchet")
-        file.turn_ratchet(f"{chat.partition('@')[0]}:0")
+        try:
+            self._write_down(chat, wa_id, secret)
+        except sqlite3.Error as error:  # A full disk; the client has no better word for it.
+            raise Unconfirmed(str(error)) from error
         self._obey("before the wire")
         sender: dict[str, Any] = {"company": self._company, "pid": os.getpid()}
         line = sender | {"chat": chat, "text": text, "id": wa_id}
         append(self._folder / "arrived.jsonl", line)
         self._obey("after the wire")
         return wa_id
+
+    def _write_down(self, chat: str, wa_id: str, secret: bytes) -> None:
+        file = SessionFile(self._session)
+        self._obey("before the secret")
+        file.write_secret(chat, wa_id, secret)
+        self._obey("before the ratchet")
+        file.turn_ratchet(f"{chat.partition('@')[0]}:0")
 
     async def mark_read(self, chat: str, wa_ids: Sequence[str]) -> None:
         """Shown to nobody."""
