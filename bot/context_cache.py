@@ -126,7 +126,7 @@ class ContextCache:
         done = False
         try:
             await self.heal()
-            merged = await self._redis.run(_MERGE, [key], first, *limits, *encoded)
+            merged = await self._redis.run_together(_MERGE, [key], first, *limits, *encoded)
             done = True
             return int(merged)
         except RetryLater:

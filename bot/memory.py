@@ -1,6 +1,7 @@
 """What was said goes into the conversation document and the context cache, late but never lost."""
 
 import asyncio
+import itertools
 import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,12 @@ log = logging.getLogger(__name__)
 
 BEHIND_SECONDS = 0.02
 """How long writing waits, so that the turn which has just begun goes first."""
+
+TOGETHER_SECONDS = 0.25
+"""How far apart writings are: under load those of many chats share the way to both stores."""
+
+MOST_TOGETHER = 100
+"""Chats written together."""
 
 RIPE_SECONDS = 1.0
 """How long a line is in the document and the cache before its row is marked."""
@@ -70,7 +77,10 @@ class Memory:
         self._background = background
         self._reply_seconds = reply_seconds
         self._waiting: dict[Chat, Untold] = {}
-        self._writing: set[Chat] = set()
+        self._due: dict[Chat, None] = {}
+        self._written_at = float("-inf")
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._held = 0
         self._unmarked: deque[tuple[float, Forgotten]] = deque()
         self._touched = asyncio.Event()
@@ -90,9 +100,8 @@ class Memory:
             chat = (note.company_id, note.customer.id)
             untold = self._waiting.setdefault(chat, Untold(_now() + self._reply_seconds))
             untold.notes.append(note)
-            if chat not in self._writing and not _awaits_reply(note):
-                self._writing.add(chat)
-                self._background.start(self._write(chat), name="remember")
+            if not _awaits_reply(note):
+                self._write_soon(chat)
         self._touched.set()
 
     async def run(self) -> None:
@@ -126,20 +135,33 @@ class Memory:
             rows[note.ledger].append((note.row_id, note.customer.id))
         return rows["inbox"], rows["outbox"]
 
-    async def _write(self, chat: Chat) -> None:
+    def _write_soon(self, chat: Chat) -> None:
+        self._due[chat] = None
+        if self._idle.is_set():
+            self._idle.clear()
+            self._background.start(self._write_due(), name="remember")
+
+    async def _write_due(self) -> None:
         try:
-            await asyncio.sleep(BEHIND_SECONDS)
-            while untold := self._waiting.pop(chat, None):
-                await self._append(chat, untold.notes)
+            while self._due:
+                next_at = self._written_at + TOGETHER_SECONDS
+                await asyncio.sleep(max(BEHIND_SECONDS, next_at - _now()))
+                self._written_at = _now()
+                chats = list(itertools.islice(self._due, MOST_TOGETHER))
+                await asyncio.gather(*(self._write(chat) for chat in chats))
         finally:
-            self._writing.discard(chat)
+            self._idle.set()
+
+    async def _write(self, chat: Chat) -> None:
+        del self._due[chat]
+        if untold := self._waiting.pop(chat, None):
+            await self._append(chat, untold.notes)
 
     async def _write_overdue(self, now: float) -> None:
-        due = [chat for chat, untold in self._waiting.items() if untold.due <= now]
-        for chat in due:
-            if chat not in self._writing:
-                self._writing.add(chat)
-                await self._write(chat)
+        for chat, untold in self._waiting.items():
+            if untold.due <= now:
+                self._write_soon(chat)
+        await self._idle.wait()
 
     async def _append(self, chat: Chat, notes: Sequence[Forgotten]) -> None:
         """Into the cache while the document is being written."""

@@ -46,8 +46,7 @@ class Presence:
 
     async def write(self, chat: str, seconds: float, *, typing: bool) -> None:
         """Take *seconds* over one bubble."""
-        if typing and self._begin(chat, after=AGAIN_SECONDS):
-            self._chats[chat].on = True
+        if typing and self._begin(chat, after=AGAIN_SECONDS, on=True):
             await self._wire.typing(chat, on=True)
         await asyncio.sleep(seconds)
 
@@ -70,15 +69,15 @@ class Presence:
             shown.timer.cancel()
         self._chats.clear()
 
-    def _begin(self, chat: str, *, after: float) -> bool:
+    def _begin(self, chat: str, *, after: float, on: bool = False) -> bool:
         hand = self._wire.owner_hand(chat)
         if hand.pending:
             return False
         self.arrived(chat)
         loop = asyncio.get_running_loop()
         now = loop.time()
-        timer = loop.call_later(TICK_SECONDS, self._tick, chat)
-        self._chats[chat] = _Shown(hand, now, now + after, timer)
+        timer = loop.call_later(TICK_SECONDS if on else after, self._tick, chat)
+        self._chats[chat] = _Shown(hand, now, now + after, timer, on)
         return True
 
     def _tick(self, chat: str) -> None:

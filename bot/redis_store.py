@@ -22,6 +22,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from models.errors import RetryLater, StartupRefused, Unavailable
+from models.gathering import Gathering
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,9 @@ class Script:
     def __init__(self, source: str) -> None:
         self.source = source
         self.sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+
+_Run = tuple[Script, Sequence[str], tuple[Part, ...]]
 
 
 class Reachability:
@@ -104,6 +108,7 @@ class RedisStore:
     def __init__(self, client: Redis) -> None:
         self._client = client
         self._reach = Reachability("store")
+        self._together = Gathering(self._run_all)
 
     @property
     def away(self) -> bool:
@@ -122,6 +127,31 @@ class RedisStore:
                 return await self._client.evalsha(script.sha, len(keys), *keys, *args)
             except NoScriptError:
                 return await self._client.eval(script.source, len(keys), *keys, *args)
+
+    async def run_together(self, script: Script, keys: Sequence[str], *args: Part) -> Any:
+        """`run`, in one round trip with others that are asked for in the same moment."""
+        return await self._together.ask((script, keys, args))
+
+    async def _run_all(self, asked: Sequence[_Run]) -> Sequence[Any]:
+        if len(asked) == 1:
+            script, keys, args = asked[0]
+            return [await self.run(script, keys, *args)]
+        async with (
+            self._reach.call(seconds=CALL_SECONDS),
+            self._client.pipeline(transaction=False) as batch,
+        ):
+            for script, keys, args in asked:
+                batch.evalsha(script.sha, len(keys), *keys, *args)
+            answers = await batch.execute(raise_on_error=False)
+        return [await self._answer(one, said) for one, said in zip(asked, answers, strict=True)]
+
+    async def _answer(self, asked: _Run, said: object) -> object:
+        script, keys, args = asked
+        if isinstance(said, NoScriptError):
+            return await self.run(script, keys, *args)
+        if isinstance(said, RedisError):
+            return RetryLater(f"Redis refused the store: {said}")
+        return said
 
     async def pipeline(self, *commands: Sequence[Part]) -> list[Any]:
         """Send several commands in one round trip; they are not one transaction."""

@@ -7,6 +7,7 @@ import pytest
 
 from bot.background import Background
 from bot.presence import AGAIN_SECONDS, FIRST_SECONDS, LONGEST_SECONDS, TICK_SECONDS, Presence
+from bot.wire import OwnerHand
 from models.manner import Manner
 from tests.fakes.wire import FakeWire
 
@@ -40,6 +41,25 @@ async def test_an_answer_that_is_there_at_once_shows_no_typing() -> None:
         await asyncio.sleep(60)
 
     assert wire.typed == wire.hidden == []
+
+
+async def test_before_typing_shows_nothing_is_looked_at_again_and_again() -> None:
+    class Counting(FakeWire):
+        looks = 0
+
+        def owner_hand(self, chat: str) -> OwnerHand:
+            self.looks += 1
+            return super().owner_hand(chat)
+
+    wire = Counting(uuid4())
+    async with Background(drain_seconds=1) as background:
+        presence = Presence(wire, background)
+        presence.attend(CHAT, ["1"], BOTH)
+        await asyncio.sleep(FIRST_SECONDS - 0.01)
+        looks = wire.looks
+        presence.close()
+
+    assert looks == 1
 
 
 async def test_typing_is_shown_again_before_it_fades_and_not_for_ever() -> None:

@@ -38,6 +38,32 @@ async def test_a_script_is_sent_once_and_again_after_the_server_forgot_it(
     assert await redis.run(once, [], 4) == 8
 
 
+async def test_scripts_of_one_moment_share_a_way_and_each_has_its_own_answer(
+    redis_url: str,
+) -> None:
+    unseen = Script(f"return ARGV[1] * 3 -- {uuid4()}")
+    length = Script("return redis.call('LLEN', KEYS[1])")
+    name = f"together-{uuid4()}"
+    async with open_redis(
+        f"{redis_url}{'&' if '?' in redis_url else '?'}client_name={name}"
+    ) as redis:
+        await redis.set("text", "x")
+        for script in (DOUBLE, length):
+            with suppress(RetryLater):
+                await redis.run(script, ["text"], 1)
+        answers = await asyncio.gather(
+            redis.run_together(length, ["text"]),
+            redis.run_together(unseen, [], 2),
+            *(redis.run_together(DOUBLE, [], number) for number in range(10)),
+            return_exceptions=True,
+        )
+        [clients] = await redis.pipeline(("CLIENT", "LIST"))
+
+    assert isinstance(answers[0], RetryLater)
+    assert answers[1:] == [6, *(2 * number for number in range(10))]
+    assert str(clients).count(name) == 1
+
+
 async def test_a_script_runs_after_a_restart(private_valkey: PrivateValkey) -> None:
     async with open_redis(private_valkey.url) as redis:
         assert await redis.run(DOUBLE, [], 1) == 2

@@ -1,14 +1,16 @@
 """History is written, cached and marked with as few words to the stores as possible."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 from typing import cast
 from uuid import uuid4
 
 from bot.background import Background
 from bot.context_cache import ContextCache
-from bot.memory import RIPE_SECONDS, Memory
+from bot.memory import RIPE_SECONDS, TOGETHER_SECONDS, Memory
 from models.conversations import Conversations
 from models.errors import GiveUp
 from models.mongo import Collection, Collections
@@ -65,6 +67,35 @@ async def test_question_and_reply_go_into_the_document_together(open_scene: Open
         await scene.until(written)
 
     assert before == []
+
+
+async def test_chats_that_speak_at_once_are_written_together_and_a_lone_one_soon(
+    open_scene: OpenScene,
+) -> None:
+    class Noting(Conversations):
+        times: list[float]
+
+        async def append(self, *_: object, **__: object) -> None:
+            self.times.append(asyncio.get_running_loop().time())
+
+    async with (
+        open_scene(handlers=[Echo()], attach=False) as scene,
+        Background(drain_seconds=2) as notes,
+    ):
+        nothing = cast("Collection", None)
+        noting = Noting(Collections(nothing, nothing))
+        noting.times = []
+        memory = Memory(noting, ContextCache(scene.stores.redis), scene.road.desk, notes)
+        reply = replace(LINE, sender=Sender.AGENT)
+        for number in range(6):
+            customer = CustomerRef(uuid4(), f"+58414000000{number}")
+            memory.remember("outbox", number, scene.company, customer, reply)
+            await asyncio.sleep(0.04)
+        await memory.flush()
+
+    gaps = [later - sooner for sooner, later in pairwise(sorted(noting.times))]
+    assert len(noting.times) == 6
+    assert 1 <= sum(gap > TOGETHER_SECONDS / 2 for gap in gaps) <= 2
 
 
 async def test_what_nobody_replies_to_is_written_all_the_same(open_scene: OpenScene) -> None:
