@@ -85,8 +85,8 @@ def refuses() -> Act:
 
 def truncates() -> Act:
     """An answer that was cut off in the middle of its text."""
-    whole = json.dumps(answer(f"{SECRET} {TEXT}"))
-    return writes(whole[: whole.index(TEXT)], finish="length")
+    whole = json.dumps(answer(f"{SECRET} and more"))
+    return writes(whole[: whole.index(" and more")], finish="length")
 
 
 def hangs(seconds: float = 30.0) -> Act:

@@ -1,7 +1,7 @@
 """All our clocks jump an hour while customers write: nothing is lost, doubled or silenced.
 
-That of WhatsApp, which stamps the messages, does not jump. `tests/road/test_clock.py` proves what
-waits for a time, one by one.
+That of WhatsApp, which stamps the messages, is an hour away from ours all the time.
+`tests/road/test_clock.py` proves what waits for a time, one by one.
 """
 
 import asyncio
@@ -33,6 +33,7 @@ async def town(nursery: Warm, tmp_path_factory: pytest.TempPathFactory) -> Async
 async def test_an_hour_more_or_less_costs_no_customer_an_answer(
     town: Town, by: float, killed: bool
 ) -> None:
+    town.phones.ahead = -by
     await town.start()
     crowd = town.crowd()
     async with crowd.writing():
