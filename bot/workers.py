@@ -39,5 +39,5 @@ class Workers:
         if workers and not self.alive:
             log.info("workers answer", extra={"workers": [one["name"] for one in workers]})
         elif self.alive and not workers:
-            log.warning(NONE_LIVES)
+            log.info("no worker lives any more")
         self.alive = bool(workers)

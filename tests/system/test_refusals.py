@@ -45,9 +45,12 @@ async def test_a_store_that_cannot_be_reached_ends_with_75(
     )
     homes = [make_home(f"{at}", **{store: url}) for at, (store, url, _) in enumerate(away)]
 
-    ends = await asyncio.gather(*(nursery.lyrox(home, "run") for home in homes))
+    ends = await asyncio.gather(
+        *(nursery.lyrox(home, "run") for home in homes),
+        *(nursery.lyrox(home, "worker") for home in homes),
+    )
 
-    for said, (_, _, named) in zip(ends, away, strict=True):
+    for said, (_, _, named) in zip(ends, (*away, *away), strict=True):
         assert said.code == 75
         assert is_one_sentence(said), said.err
         assert named in said.err
@@ -58,13 +61,14 @@ async def test_an_unmigrated_database_is_refused_and_setup_migrates_it(
 ) -> None:
     home = make_home(postgres=bare_database)
 
-    refused = await nursery.lyrox(home, "run")
+    refused = [await nursery.lyrox(home, command) for command in ("run", "worker")]
     async with nursery.daemon(home, "--setup") as daemon:
         assert "migrated" in daemon.err
 
-    assert refused.code == 78
-    assert is_one_sentence(refused), refused.err
-    assert "lyrox db migrate" in refused.err
+    for said in refused:
+        assert said.code == 78
+        assert is_one_sentence(said), said.err
+        assert "lyrox db migrate" in said.err
 
 
 async def test_a_database_newer_than_the_code_is_refused(

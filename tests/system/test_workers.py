@@ -3,7 +3,9 @@
 import asyncio
 import json
 import signal
+import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from tests.system.conftest import Scene
 from tests.system.workshop import Workshop, thinks
 
 TAKEOVER_SECONDS = 8.0
+AT_WORK = "SELECT count(*) FROM turns WHERE state = 'open' AND host_id IS NOT NULL"
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +79,25 @@ async def test_workers_answer_and_the_daemon_does_not(manned: Workshop) -> None:
     assert await turns(manned) == before
     assert manned.scene.phones.senders(phone) == [manned.scene.phones.holder(manned.scene.company)]
     assert (said.code, said.out.count("worker ")) == (0, 2), said.out
+
+
+async def test_workers_share_the_work(manned: Workshop) -> None:
+    go_on, asked = asyncio.Event(), asyncio.Event()
+    phones = [manned.scene.customer() for _ in range(6)]
+    manned.scene.llm.script(*(thinks(go_on, asked) for _ in phones))
+
+    async def all_at_work() -> bool:
+        return bool(await manned.scene.look.fetchval(AT_WORK) == len(phones))
+
+    for phone in phones:
+        manned.scene.write(phone)
+    await manned.scene.until(all_at_work)
+    at_work = {await manned.at_work(phone) for phone in phones}
+    go_on.set()
+
+    assert at_work == {0, 1}
+    for phone in phones:
+        await manned.answered(phone)
 
 
 async def test_a_worker_tells_how_it_is(manned: Workshop) -> None:
@@ -152,3 +174,20 @@ async def test_a_worker_that_stops_finishes_the_turns_it_has(manned: Workshop) -
         f"+{phone}",
     )
     assert attempt == 1
+
+
+async def test_systemd_hears_of_a_worker_what_it_hears_of_the_daemon(
+    workshop: Workshop, sockets: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
+        door.bind(str(sockets / "notify"))
+        door.settimeout(10)
+        worker = await workshop.start(7, NOTIFY_SOCKET=str(sockets / "notify"))
+        started = door.recv(4096).decode()
+        code = await worker.send(signal.SIGTERM)
+        said = b""
+        while b"STOPPING=1" not in said:
+            said = door.recv(4096)
+
+    assert started.startswith("READY=1\nSTATUS=0 turns at work")
+    assert code == 0

@@ -20,9 +20,10 @@ class Workshop:
     scene: Scene
     workers: dict[int, Child] = field(default_factory=dict)
 
-    async def start(self, number: int) -> Child:
+    async def start(self, number: int, **env: str) -> Child:
         """One worker more, ready."""
-        worker = await self.scene.nursery.start(self.scene.home, "worker", "--number", number)
+        words = ("worker", "--number", number)
+        worker = await self.scene.nursery.start(self.scene.home, *words, env=env)
         self.workers[number] = worker
         await worker.until("language model: ")
         return worker
