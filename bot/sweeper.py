@@ -29,6 +29,8 @@ FORGOTTEN_SECONDS = 20.0
 
 Longer than `Memory` takes when nobody replies.
 """
+FORGOTTEN_AT_ONCE = 1000
+"""Of each ledger, every five rounds: an hour without MongoDB is caught up with in minutes."""
 
 
 class Sweeper:
@@ -49,21 +51,21 @@ class Sweeper:
         *,
         host: Host,
         grace_seconds: float,
+        oldest_seconds: float,
     ) -> None:
         self._desk = desk
         self._lanes = lanes
         self._slots = slots
-        oldest_seconds: float,
         self._delivery = delivery
         self._memory = memory
         self._merges = merges
         self._host = host
         self._grace_seconds = grace_seconds
+        self._oldest_seconds = oldest_seconds
         self._rounds = 0
 
     async def run(self, stamp: Callable[[], None] = lambda: None) -> None:
         """Sweep for ever, with a *stamp* each round.
-        self._oldest_seconds = oldest_seconds
 
         The first round takes young messages too: their lanes are gone.
         """
@@ -84,19 +86,21 @@ class Sweeper:
         await self._desk.tidy(
             self._host.id, running, age_seconds=STRAY_SECONDS, inbox=inbox, outbox=outbox
         )
+        if self._rounds % 5 == 0:
+            await self._desk.rung_out(seconds=RING_SECONDS)
+            await self._desk.take_up(seconds=self._oldest_seconds)
         waiting = await self._desk.waiting(self._host.id, grace_seconds=grace_seconds)
         for company, customer, newest in waiting:
             chat = (company, customer)
             if chat not in self._slots:
-        if self._rounds % 5 == 0:
-            await self._desk.rung_out(seconds=RING_SECONDS)
-            await self._desk.take_up(seconds=self._oldest_seconds)
                 self._lanes.ring_now(chat, newest or "")
         for company, channel in await self._desk.ready():
             self._delivery.kick(company, channel)
         await self._heal()
         if self._rounds % 5 == 0:
-            forgotten = await self._desk.unremembered(age_seconds=FORGOTTEN_SECONDS)
+            forgotten = await self._desk.unremembered(
+                age_seconds=FORGOTTEN_SECONDS, limit=FORGOTTEN_AT_ONCE
+            )
             self._memory.remember_all(forgotten)
             await self._merges.finish()
         self._rounds += 1
