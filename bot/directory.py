@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from bot.whatsapp.states import MEANINGS, Phase, State, WayOut
 from bot.wire import Wire
 from models.desk import Desk
 from models.errors import RetryLater
+from models.gathering import Gathering
 from models.ledger import Ledger
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class LeaseDesk:
         self._ledger = ledger
         self._desk = desk
         self._host = host
+        self._together = Gathering(self._all_hold)
 
     async def wanted(self) -> list[WantedCompany]:
         """Active companies whose owner is active, and others not known to be stopped."""
@@ -58,8 +60,12 @@ class LeaseDesk:
         return await self._ledger.lease(company_id, self._host)
 
     async def holds(self, company_id: UUID, fence: int) -> bool:
-        """Whether that ownership still stands."""
-        return await self._ledger.holds(company_id, self._host, fence)
+        """Whether that ownership still stands; who asks in the same moment shares one look."""
+        return await self._together.ask((company_id, fence))
+
+    async def _all_hold(self, asked: Sequence[tuple[UUID, int]]) -> list[bool | Exception]:
+        held = await self._desk.held(self._host)
+        return [held.get(company_id) == fence for company_id, fence in asked]
 
     async def release(self, company_id: UUID, fence: int) -> None:
         """Give it up, if it is still ours."""

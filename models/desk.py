@@ -130,6 +130,12 @@ class Desk:
         names = ("id", "last_connected", "elsewhere", "wanted")
         return [Wanted(*(row[name] for name in names)) for row in rows]
 
+    async def held(self, host: UUID) -> dict[UUID, int]:
+        """The companies whose sessions *host* owns, with the fence of each."""
+        row = await self._call("desk_held", host)
+        held = parsed(next(iter(row.values())))
+        return {UUID(company): int(fence) for company, fence in held.items()}
+
     async def record_session(
         self,
         company_id: UUID,

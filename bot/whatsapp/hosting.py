@@ -126,12 +126,17 @@ class HostedCompany:
 
     async def _look_around(self, arrivals: Arrivals, fence: int) -> None:
         while True:
-            await asyncio.sleep(self._host.look_seconds)
+            await self._next_look()
             arrivals.obey()
             with contextlib.suppress(RetryLater, Unavailable):
                 if not await self._host.leases.holds(self._company.id, fence):
                     break
         raise LeaseLost(f"another host owns company {self._company.id} now")
+
+    async def _next_look(self) -> None:
+        """All companies look in the same moment, so that PostgreSQL is asked once for all."""
+        every = self._host.look_seconds
+        await asyncio.sleep(every - asyncio.get_running_loop().time() % every)
 
     async def _watch_phone(self, session: Session) -> None:
         while True:

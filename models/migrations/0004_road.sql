@@ -581,14 +581,6 @@ BEGIN
   RETURN v_fence;
 END $$;
 
-CREATE FUNCTION road_holds(p_company uuid, p_host uuid, p_fence bigint) RETURNS boolean
-LANGUAGE plpgsql AS $$
-BEGIN
-  PERFORM enter_company(p_company);
-  RETURN EXISTS (SELECT 1 FROM session_leases
-                  WHERE company_id = p_company AND host_id = p_host AND fence = p_fence);
-END $$;
-
 CREATE FUNCTION road_release(p_company uuid, p_host uuid, p_fence bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -773,7 +765,8 @@ BEGIN
 END $$;
 
 -- Companies that should have a session: active, and so is their owner. elsewhere: another living
--- host holds it.
+-- host holds it. And companies that should not, which no other host holds, but whose last state does
+-- not say that they are stopped.
 CREATE FUNCTION desk_wanted(p_host uuid)
 RETURNS TABLE (id uuid, last_connected timestamptz, elsewhere boolean, wanted boolean)
 LANGUAGE plpgsql AS $$
@@ -795,6 +788,14 @@ BEGIN
   PERFORM enter_system();
   RETURN jsonb_build_object(
     'companies', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'slug', c.slug,
+-- The companies whose sessions a host owns, each with the fence of that ownership.
+CREATE FUNCTION desk_held(p_host uuid) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_system();
+  RETURN (SELECT coalesce(jsonb_object_agg(company_id, fence), '{}') FROM session_leases
+           WHERE host_id = p_host);
+END $$;
+
         'name', c.name, 'active', c.active AND u.status = 'active', 'paused', c.paused,
         'host', h.id, 'shard', h.shard, 'reason', c.whatsapp_session_data ->> 'reason',
         'phone_seen', c.whatsapp_session_data ->> 'phone_seen_at')

@@ -1,5 +1,6 @@
 """Where the states of sessions become visible, and who may speak for a company."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from bot.directory import PublicStates
+from bot.directory import LeaseDesk, PublicStates
 from bot.metrics import Metrics
 from bot.redis_store import RedisStore
 from bot.session_keys import WhatsAppState, WhatsAppStates
@@ -101,6 +102,30 @@ async def test_a_former_holder_neither_writes_nor_rewrites_nor_counts(
     assert await WhatsAppStates(redis).get(company) is WhatsAppState.CONNECTED
     assert await look.fetchval("SELECT whatsapp_connected FROM companies")
     assert (former.counted(), 'state="online"' in present.counted()) == ("", True)
+
+
+async def test_a_host_looks_once_for_all_its_companies_whether_they_are_still_its_own(
+    machines: tuple[Machine, Machine], database: str
+) -> None:
+    mine, others = machines
+    kept, lost, renewed = [await make_company(database) for _ in range(3)]
+    fences = {one: await mine.ledger.lease(one, mine.host) or 0 for one in (kept, lost, renewed)}
+    for one, now_at in ((lost, others), (renewed, mine)):
+        await mine.ledger.release(one, mine.host, fences[one])
+        await now_at.ledger.lease(one, now_at.host)
+    looks = []
+
+    class Counting(Desk):
+        async def held(self, host: UUID) -> dict[UUID, int]:
+            looks.append(host)
+            return await mine.desk.held(host)
+
+    leases = LeaseDesk(mine.ledger, Counting(mine.desk._call, mine.desk._rows), mine.host)
+    asked = [*fences.items(), (kept, fences[kept] + 1)]
+    answers = await asyncio.gather(*(leases.holds(*one) for one in asked))
+
+    assert answers == [True, False, False, False]
+    assert looks == [mine.host]
 
 
 async def test_a_holder_that_lost_its_company_unawares_does_not_show_it_again(
