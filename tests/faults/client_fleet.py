@@ -1,22 +1,18 @@
 """A fleet with the real client: the phones are on the loopback server, which is in this process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-import asyncpg
-
-from tests.fakes.openai_server import FakeOpenAI
-from tests.faults.fleet import START_SECONDS, found
+from tests.faults.fleet import START_SECONDS, Fleet, found
 from tests.faults.ground import Ground
-from tests.system.conftest import Valves
 from tests.system.lines import append
 from tests.system.phone import Phones
-from tests.system.process import Daemon, Home, running
+from tests.system.warm import Child, warm
 from tests.whatsapp_server.nursery import seed
 from tests.whatsapp_server.people import Customer, Owner, Received
 from tests.whatsapp_server.server import WhatsAppServer
@@ -28,13 +24,13 @@ class Inbox(asyncio.Queue[Received]):
     def __init__(self, file: Path, phone: str, lid: str) -> None:
         super().__init__()
         self._file, self._phone, self._lid = file, phone, lid
-        self.seen: set[str] = set()
+        self._seen: set[str] = set()
 
     def put_nowait(self, item: Received) -> None:
         """It arrives; from another company it is nobody's."""
-        if item.id in self.seen:
+        if item.id in self._seen:
             return
-        self.seen.add(item.id)
+        self._seen.add(item.id)
         phone = self._phone if item.sender.user == self._lid else f"{self._phone}-stranger"
         append(self._file, {"chat": f"{phone}@s.whatsapp.net", "text": item.text, "id": item.id})
 
@@ -47,7 +43,6 @@ class LoopbackPhones(Phones):
         self._server = server
         self._owners = owners
         self.customers: dict[str, Customer] = {}
-        self._inboxes: list[Inbox] = []
 
     def write(self, company: UUID, phone: str, text: str, wa_id: str) -> None:
         """A customer writes: to the client now, or when it comes back."""
@@ -55,10 +50,6 @@ class LoopbackPhones(Phones):
         customer = self._customer(owner, phone)
         stanza = customer.write(owner, text, wa_id=wa_id)
         self._server.spawn(self._server.deliver(owner, stanza))
-
-    def count(self) -> int:
-        """How many messages have arrived."""
-        return sum(len(inbox.seen) for inbox in self._inboxes)
 
     def switch(self, company: UUID, phone: str, *, on: bool) -> None:
         """A customer's phone, on or off."""
@@ -71,68 +62,27 @@ class LoopbackPhones(Phones):
         if phone in self.customers:
             return self.customers[phone]
         customer = self._server.add_customer(phone, f"77{phone}", "Ana")
-        customer.inbox = inbox = Inbox(self.folder / "arrived.jsonl", phone, owner.lid)
-        self._inboxes.append(inbox)
+        customer.inbox = Inbox(self.folder / "arrived.jsonl", phone, owner.lid)
         self.customers[phone] = customer
         return customer
 
 
 @dataclass
-class ClientFleet:
-    """The companies, and the daemon that is executed anew after each kill."""
+class ClientFleet(Fleet):
+    """The companies, and the phones that the real client finds."""
 
-    home: Home
-    server: WhatsAppServer
-    owners: Mapping[UUID, Owner]
-    phones: LoopbackPhones
-    companies: Mapping[UUID, str]
-    llm: FakeOpenAI
-    url: str
-    look: asyncpg.Connection
-    valves: Valves
-    history: Callable[[], list[dict[str, Any]]]
-    daemon: Daemon | None = None
-    _life: AsyncExitStack = field(default_factory=AsyncExitStack)
+    server: WhatsAppServer = field(kw_only=True)
+    owners: Mapping[UUID, Owner] = field(kw_only=True)
 
-    async def begin(self) -> None:
-        """A daemon, if none runs; not ready yet."""
-        if self.daemon is None:
-            process = running(self.home, env=self.server.environment)
-            self.daemon = await self._life.enter_async_context(process)
+    async def fork(self) -> Child:
+        """One more daemon, as people start it."""
+        return await self.nursery.start(self.home, "run")
 
-    async def start(self) -> Daemon:
-        """A daemon that takes messages, if none runs."""
-        await self.begin()
-        assert self.daemon
-        await self.daemon.until("companies: ", seconds=START_SECONDS)
+    async def start(self) -> Child:
+        """A daemon that takes messages of all companies, if none runs."""
+        daemon = await super().start()
         await self.until(self._online, seconds=START_SECONDS)
-        return self.daemon
-
-    async def kill(self) -> None:
-        """The daemon, and nobody tells it before."""
-        assert self.daemon
-        await self.daemon.kill()
-        await self._bury()
-
-    async def stop(self) -> int:
-        """SIGTERM; the exit code, 0 where nothing ran."""
-        code = await self.daemon.stop() if self.daemon else 0
-        await self._bury()
-        return code
-
-    def said(self) -> str:
-        """All that the daemon of now has said."""
-        return self.daemon.said if self.daemon else ""
-
-    async def until(self, claim: Callable[[], Awaitable[Any]], seconds: float = 20) -> None:
-        """Wait until *claim* holds."""
-        async with asyncio.timeout(seconds):
-            while not await claim():  # noqa: ASYNC110 - The claim is about other processes.
-                await asyncio.sleep(0.01)
-
-    async def _bury(self) -> None:
-        self.daemon = None
-        await self._life.aclose()
+        return daemon
 
     async def _online(self) -> bool:
         lines = [self.server.online.get(owner.number) for owner in self.owners.values()]
@@ -144,7 +94,11 @@ async def open_client_fleet(
     folder: Path, ground: Ground, library: Path
 ) -> AsyncIterator[ClientFleet]:
     """Paired companies; no daemon yet."""
-    async with WhatsAppServer(library).open(folder) as server:
+    (folder / "nursery").mkdir()
+    async with (
+        WhatsAppServer(library).open(folder) as server,
+        warm(folder / "nursery", server.environment) as nursery,
+    ):
         server.remembers = False
         founded = await found(folder / "home", ground)
         owners = {
@@ -154,18 +108,20 @@ async def open_client_fleet(
         await seed(server, founded.home.state_dir, owners)
         fleet = ClientFleet(
             home=founded.home,
-            server=server,
-            owners=owners,
+            nursery=nursery,
             phones=LoopbackPhones(folder / "phones", server, owners),
-            companies=founded.companies,
+            company=next(iter(owners)),
             llm=ground.llm,
             url=ground.url,
             look=ground.look,
             valves=ground.valves,
             history=ground.history,
+            companies=founded.companies,
+            server=server,
+            owners=owners,
         )
         try:
             yield fleet
         finally:
             if fleet.daemon is not None:
-                await fleet.kill()
+                await fleet.daemon.send(signal.SIGKILL)

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TypeVar
 
 from tests.faults.client_fleet import ClientFleet
-from tests.faults.files_fleet import FilesFleet
 from tests.faults.fleet import Fleet
 from tests.faults.points import (
     BETWEEN,
@@ -19,6 +18,7 @@ from tests.faults.points import (
     ClientMoment,
     Provoke,
 )
+from tests.system.lines import read
 
 ANY_MOMENT = "any moment"
 WHILE_IT_STARTS = "any moment, and again while it starts"
@@ -48,10 +48,11 @@ async def unconfirmed(fleet: ClientFleet, dice: random.Random) -> None:
     await asyncio.sleep(dice.uniform(0.0, 0.3))
     for owner in fleet.owners.values():
         owner.faults.withholds_acks = True
-    before = fleet.phones.count()
+    arrived = fleet.phones.folder / "arrived.jsonl"
+    before = len(read(arrived))
 
     async def more() -> bool:
-        return fleet.phones.count() > before
+        return len(read(arrived)) > before
 
     await fleet.until(more)
     await fleet.kill()
@@ -59,7 +60,7 @@ async def unconfirmed(fleet: ClientFleet, dice: random.Random) -> None:
         owner.faults.withholds_acks = False
 
 
-def of_files(fleet: FilesFleet) -> Mapping[str, tuple[float, Deed]]:
+def of_files(fleet: Fleet) -> Mapping[str, tuple[float, Deed]]:
     """By its name how often a deed is chosen, and the deed."""
     named: dict[str, ClientMoment] = {**CLIENT_POINTS, **POINTS}
     named |= {BETWEEN_PARTS: BETWEEN, WINDOW: IN_THE_WINDOW}

@@ -1,50 +1,54 @@
-"""Companies in one real daemon that is killed over and over."""
+"""Companies in one real daemon that is killed over and over; its phones are files."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
 from uuid import UUID
 
 from tests.builders import make_company
 from tests.faults.ground import Ground
-from tests.faults.points import Place
+from tests.system.conftest import Scene, pair
 from tests.system.phone import Phones
 from tests.system.process import QUICK, Home
+from tests.system.warm import Child, warm
 
 START_SECONDS = 180.0
 """A machine that does much else at the same time needs long; how long is part of the figures."""
 SLUGS = ("panaderia", "taller", "floristeria", "libreria")
 
 
-class Fleet(Place, Protocol):
-    """The daemon, its companies' phones, and what they stand on."""
+@dataclass
+class Fleet(Scene):
+    """A scene with several companies; each daemon is forked and runs at once."""
 
-    home: Home
+    companies: Mapping[UUID, str] = field(default_factory=dict)
+    """Their names, as the prompts have them."""
 
-    @property
-    def phones(self) -> Phones:
-        """Where customers write and read."""
+    async def begin(self) -> Child:
+        """A daemon, if none runs; it need not be ready."""
+        if self.daemon is None or not self.daemon.alive:
+            self.daemon = await self.fork()
+        return self.daemon
 
-    @property
-    def companies(self) -> Mapping[UUID, str]:
-        """Their names, as the prompts have them."""
+    async def fork(self) -> Child:
+        """One more daemon."""
+        return await self.nursery.start(self.home, self.phones.folder, run="daemon")
 
-    @property
-    def history(self) -> Callable[[], list[dict[str, Any]]]:
-        """All conversation documents."""
-
-    async def begin(self) -> None:
-        """A daemon, if none runs; not ready yet."""
-
-    async def start(self) -> object:
+    async def start(self) -> Child:
         """A daemon that takes messages, if none runs."""
+        daemon = await self.begin()
+        await daemon.until("companies: ", seconds=START_SECONDS)
+        return daemon
 
     async def stop(self) -> int:
         """SIGTERM; the exit code, 0 where nothing ran."""
+        return await self.daemon.send(signal.SIGTERM) if self.daemon else 0
 
     def said(self) -> str:
         """All that the daemon of now has said."""
+        return self.daemon.err if self.daemon else ""
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,35 @@ async def found(folder: Path, ground: Ground) -> Founded:
         stores=ground.urls,
         daemon={"drain_seconds": 2.0},
         conversation={**QUICK, **talk},
-        limits={"messages_per_minute": 1000, "robot_turns": 0},
+        limits={"messages_per_minute": 1000},
         llm={"targets": [target]},
     )
     companies = {await make_company(ground.url, slug=slug): slug.title() for slug in SLUGS}
     return Founded(home, companies)
+
+
+@asynccontextmanager
+async def open_fleet(folder: Path, ground: Ground) -> AsyncIterator[Fleet]:
+    """Paired companies; no daemon yet."""
+    founded = await found(folder / "home", ground)
+    for number, company in enumerate(founded.companies):
+        pair(founded.home, company, f"52155000000{number:02}")
+    (folder / "nursery").mkdir()
+    async with warm(folder / "nursery") as nursery:
+        fleet = Fleet(
+            home=founded.home,
+            nursery=nursery,
+            phones=Phones(folder / "phones"),
+            company=next(iter(founded.companies)),
+            llm=ground.llm,
+            url=ground.url,
+            look=ground.look,
+            valves=ground.valves,
+            history=ground.history,
+            companies=founded.companies,
+        )
+        try:
+            yield fleet
+        finally:
+            if fleet.daemon is not None:
+                await fleet.daemon.send(signal.SIGKILL)

@@ -23,8 +23,7 @@ from tests.databases import REPOSITORY
 from tests.faults.books import Books, all_written, journals, open_books
 from tests.faults.client_fleet import open_client_fleet
 from tests.faults.deeds import Deed, choose, of_client, of_files
-from tests.faults.files_fleet import open_files_fleet
-from tests.faults.fleet import Fleet
+from tests.faults.fleet import Fleet, open_fleet
 from tests.faults.ground import open_ground
 from tests.faults.record import Kill, Record, save, table
 from tests.faults.trial import Trial, Trials
@@ -62,7 +61,7 @@ async def opened(plan: Plan, *, client: bool) -> AsyncIterator[tuple[Trials, Dee
                     trials = Trials(there, each=2, pause=0.8, off_seconds=plan.off_seconds)
                     yield trials, _wanted(of_client(there), plan.only)
             else:
-                async with open_files_fleet(Path(folder), ground) as here:
+                async with open_fleet(Path(folder), ground) as here:
                     yield Trials(here, each=3, pause=0.6), _wanted(of_files(here), plan.only)
 
 
