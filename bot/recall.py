@@ -1,4 +1,4 @@
-"""What was said before a turn: from the cache, else from the conversation document."""
+"""What was said before a turn: from the cache, the conversation document, else the ledger."""
 
 import asyncio
 import logging
@@ -10,6 +10,7 @@ from bot.context_cache import ContextCache, Miss
 from bot.lanes import Chat
 from models.conversations import Conversations
 from models.errors import GiveUp, RetryLater
+from models.ledger import Ledger
 from models.values import Line, Turn
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,10 @@ Reading = asyncio.Task[Sequence[Line]]
 class Recall:
     """Reads the last lines of a chat, while its turn is still on its way where one says so."""
 
-    def __init__(self, cache: ContextCache, conversations: Conversations) -> None:
+    def __init__(self, cache: ContextCache, conversations: Conversations, ledger: Ledger) -> None:
         self._cache = cache
         self._conversations = conversations
+        self._ledger = ledger
         self._ahead: dict[Chat, tuple[float, Reading]] = {}
 
     def begin(self, chat: Chat) -> None:
@@ -43,7 +45,7 @@ class Recall:
         self._ahead[chat] = (loop.time(), loop.create_task(self._read(chat), name="recall"))
 
     def lines(self, chat: Chat) -> Reading:
-        """The newest lines, oldest first; fewer without Mongo, and never an error."""
+        """The newest lines, oldest first; none while no store tells them, and never an error."""
         began, reading = self._ahead.pop(chat, (0.0, None))
         loop = asyncio.get_running_loop()
         if reading is not None and loop.time() - began <= FRESH_SECONDS:
@@ -58,14 +60,23 @@ class Recall:
         loaded = await self._cache.load(*chat)
         if not isinstance(loaded, Miss):
             return loaded
-        try:
-            lines = await self._conversations.last(*chat, HISTORY_LINES)
-        except (RetryLater, GiveUp) as error:
-            log.warning("history is missing from a turn", extra={"why": str(error)})
-            return ()
-        if loaded.token is not None:
+        lines, whole = await self._asked(chat)
+        if loaded.token is not None and whole:
             self._cache.hold(*chat, loaded.token, lines)
         return lines
+
+    async def _asked(self, chat: Chat) -> tuple[Sequence[Line], bool]:
+        """The lines, and whether there can be none before them that belong into the cache."""
+        try:
+            return await self._conversations.last(*chat, HISTORY_LINES), True
+        except (RetryLater, GiveUp) as error:
+            log.warning("a turn reads its history in the ledger", extra={"why": str(error)})
+        try:
+            lines = await self._ledger.history(*chat, HISTORY_LINES)
+        except RetryLater as error:
+            log.warning("history is missing from a turn", extra={"why": str(error)})
+            return (), False
+        return lines, len(lines) >= HISTORY_LINES  # Older ones may be in the document alone.
 
     def _drop(self, chat: Chat) -> None:
         _, reading = self._ahead.pop(chat, (0.0, None))

@@ -96,7 +96,7 @@ async def open_road(
         )
         cache = ContextCache(stores.redis)
         memory = Memory(stores.conversations, cache, desk, notes)
-        recall = Recall(cache, stores.conversations)
+        recall = Recall(cache, stores.conversations, ledger)
 
         async def call(chat: Chat, newest: str) -> None:
             if ring is not None and newest and heard():

@@ -19,7 +19,7 @@ from models.ledger_rows import (
     sender_of,
     turn_of,
 )
-from models.values import Channel, InboundMessage, Reply, Turn
+from models.values import Channel, InboundMessage, Line, Reply, Turn
 
 Call = Callable[..., Awaitable[Mapping[str, Any]]]
 
@@ -100,6 +100,11 @@ class Ledger:
         if data["outcome"] != "claimed":
             return Claim(data["outcome"], reason=data.get("reason"))
         return Claim("claimed", turn_of(data), tuple(line_of(raw) for raw in data["unremembered"]))
+
+    async def history(self, company_id: UUID, customer_id: UUID, count: int) -> list[Line]:
+        """The newest *count* lines of a chat, oldest first, as far back as the ledger goes."""
+        rows = parsed(await self._value("road_history", company_id, customer_id, count))
+        return [line_of(raw) for raw in rows]
 
     async def answer(
         self, turn: Turn, reply: Reply, *, host: UUID, details: Mapping[str, object]
@@ -184,6 +189,10 @@ class Ledger:
         """Take or renew a session lease; its fence, or None while another host lives on it."""
         fence = await self._value("road_lease", company_id, host)
         return None if fence is None else int(fence)
+
+    async def holds(self, company_id: UUID, host: UUID, fence: int) -> bool:
+        """Whether a lease taken with *fence* still stands."""
+        return bool(await self._value("road_holds", company_id, host, fence))
 
     async def release(self, company_id: UUID, host: UUID, fence: int) -> None:
         """Give a session lease back, if it is still ours."""

@@ -67,12 +67,15 @@ class Collections:
 class Reach:
     """Asks MongoDB in bounded time, and not at all while it is known to be away.
 
+    Then one call at a time finds out whether it is back, and no other waits for that.
+
     Raises RetryLater when it does not answer, Refused for what it did not do, GiveUp for what it
     can never keep.
     """
 
     def __init__(self) -> None:
         self._resting_until = 0.0
+        self._away = self._probing = False
         self.failures = 0
 
     async def ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
@@ -86,20 +89,27 @@ class Reach:
 
     async def _asked(self, call: Callable[[], Awaitable[Any]]) -> Any:
         clock = asyncio.get_running_loop().time
-        if clock() < self._resting_until:
+        if clock() < self._resting_until or self._probing:
             raise RetryLater("MongoDB did not answer a moment ago", delay=REST_SECONDS)
+        probing = self._probing = self._away
         try:
             async with asyncio.timeout(CALL_SECONDS):
-                return await call()
+                answer = await call()
+            self._away = False
         except (driver.ConnectionFailure, TimeoutError) as error:
-            self._resting_until = clock() + REST_SECONDS
+            self._resting_until, self._away = clock() + REST_SECONDS, True
             raise RetryLater(f"MongoDB does not answer: {_short(error)}") from error
         except driver.OperationFailure as error:
+            self._away = False
             raise Refused(_short(error), error.details, error.code) from error
         except (BSONError, OverflowError) as error:
             raise GiveUp(f"MongoDB can never keep this: {_short(error)}") from error
         except driver.PyMongoError as error:
             raise RetryLater(f"MongoDB: {_short(error)}") from error
+        finally:
+            if probing:
+                self._probing = False
+        return answer
 
 
 class Bulk:

@@ -7,10 +7,11 @@ from uuid import uuid4
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
+from pymongo.errors import ConnectionFailure
 
 from models.conversations import Conversations, open_conversations
 from models.errors import RetryLater, StartupRefused, Unavailable
-from models.mongo import collections_in
+from models.mongo import REST_SECONDS, Reach, collections_in
 from tests.contracts.conversation_parts import AWAY, COMPANY, customer, line
 
 
@@ -102,6 +103,29 @@ async def test_a_server_that_is_away_means_later_and_the_next_call_does_not_wait
     assert later.value.delay
     if (closing := client.close()) is not None:
         await closing
+
+
+async def test_one_call_finds_out_whether_it_is_back_and_no_other_waits_for_that() -> None:
+    reach, gate = Reach(), asyncio.Event()
+
+    async def lost() -> None:
+        raise ConnectionFailure("gone")
+
+    async def asked() -> str:
+        await gate.wait()
+        return "back"
+
+    with pytest.raises(RetryLater):
+        await reach.ask(lost)
+    await asyncio.sleep(REST_SECONDS)
+    probe = asyncio.ensure_future(reach.ask(asked))
+    await asyncio.sleep(0)
+    with pytest.raises(RetryLater, match="a moment ago"):
+        await reach.ask(asked)
+    gate.set()
+
+    assert await probe == "back"
+    assert list(await asyncio.gather(reach.ask(asked), reach.ask(asked))) == ["back", "back"]
 
 
 async def test_opening_makes_the_indexes_and_works(

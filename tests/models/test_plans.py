@@ -36,6 +36,7 @@ ROAD: dict[str, tuple[object, ...]] = {
     ),
     "road_notice": (C, customer(40), "whatsapp", "chat-40", "Un momento"),
     "road_claim": (C, customer(220), H),
+    "road_history": (C, customer(420), 20),
     "road_answer": (
         C, turn(40), 1, H, ["Hola"], "persona", None, None, None, None, None, None, None, "{}",
     ),
@@ -49,6 +50,7 @@ ROAD: dict[str, tuple[object, ...]] = {
     "road_unsettled": (C, "whatsapp", None, 5),
     "road_fate": (C, "in-100"),
     "road_lease": (C, H),
+    "road_holds": (C, H, 1),
     "road_release": (C, H, 1),
     "desk_beat": (H, "host", 0, "daemon"),
     "desk_bury": ([H],),
@@ -64,7 +66,6 @@ ROAD: dict[str, tuple[object, ...]] = {
     "desk_merged": (former(20),),
     "desk_wanted": (H,),
     "desk_workers": (),
-    "desk_held": (H,),
     "desk_purge": (90, 0, 0, 500),
     "desk_eldest": (H,),
     "road_unwritten": (C, customer(420)),
