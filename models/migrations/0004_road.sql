@@ -21,8 +21,10 @@ $$;
 
 -- Which customer a message belongs to, made when unknown: the number decides where it is shown,
 -- else the LID. A customer known only by LID gains the number with the first message that shows
--- it; one who stands in two rows until then becomes one (road_merge). A row with another LID is
--- somebody else's. former: the phone under which the customer was known until now.
+-- it; one who stands in two rows until then becomes one (road_merge). WhatsApp tells accounts apart by
+-- LID: a number that comes with another LID than before has changed hands, and whoever had it keeps
+-- the row and loses the number (road_free_number). former: the phone under which the customer was
+-- known until now.
 CREATE FUNCTION road_customer(p_company uuid, p_phone text, p_lid text, p_name text,
                               OUT id uuid, OUT former text)
 LANGUAGE plpgsql AS $$
@@ -47,6 +49,10 @@ BEGIN
    WHERE c.company_id = p_company AND c.phone = p_phone;
   SELECT c.id, c.phone INTO v_by_lid, v_phone FROM customers c
    WHERE c.company_id = p_company AND c.whatsapp_lid = p_lid;
+  IF v_lid <> p_lid THEN
+    PERFORM road_free_number(p_company, id, v_by_lid);
+    id := NULL;
+  END IF;
   IF id IS NULL AND v_by_lid IS NULL THEN
     INSERT INTO customers (company_id, phone, name, whatsapp_lid)
     VALUES (p_company, p_phone, p_name, p_lid)

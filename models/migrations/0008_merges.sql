@@ -146,6 +146,41 @@ BEGIN
    WHERE o.company_id = p_company AND o.subject = p_old::text AND o.ended_at IS NULL;
 END $$;
 
+-- The number of p_former is another account's now, who may have a row already (p_holder). What was
+-- said with the former holder stays with that row, which is known by its LID from now on, and
+-- nothing of it is sent to the number any more.
+CREATE FUNCTION road_free_number(p_company uuid, p_former uuid, p_holder uuid) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE v_why text := 'the number is another person''s now'; v_phone text; v_id bigint; v_turn uuid;
+BEGIN
+  PERFORM 1 FROM customers WHERE company_id = p_company AND id IN (p_former, p_holder)
+    ORDER BY id FOR UPDATE;
+  SELECT phone INTO v_phone FROM customers
+   WHERE company_id = p_company AND id = p_former AND phone LIKE '+%';
+  IF NOT FOUND THEN RETURN; END IF;  -- It has shown another one in this moment.
+  UPDATE customers SET phone = hidden_phone(whatsapp_lid)
+   WHERE company_id = p_company AND id = p_former;
+  FOR v_id IN SELECT id FROM outbox WHERE company_id = p_company AND customer_id = p_former
+      AND state = 'ready' AND chat NOT LIKE '%@lid' ORDER BY id FOR UPDATE LOOP
+    PERFORM road_stop(p_company, v_id, v_why);
+  END LOOP;
+  SELECT id INTO v_turn FROM turns WHERE company_id = p_company AND customer_id = p_former
+     AND state = 'open' AND chat NOT LIKE '%@lid';
+  IF FOUND THEN PERFORM road_close_silent(p_company, v_turn, v_why, NULL); END IF;
+  UPDATE inbox SET state = 'silent', reason = v_why
+   WHERE company_id = p_company AND customer_id = p_former AND state = 'pending'
+     AND chat NOT LIKE '%@lid';
+  INSERT INTO agent_logs (company_id, agent_type, event_type, event_data, customer_id)
+  VALUES (p_company, 'customer-acquisition', 'number_changed_hands',
+          jsonb_build_object('phone', v_phone), p_former);
+END $$;
+
+-- What stands for the number of somebody who does not show one.
+CREATE FUNCTION hidden_phone(p_lid text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN length(p_lid) <= 16 THEN 'lid:' || p_lid
+              ELSE 'lidh:' || left(encode(sha256(convert_to(p_lid, 'UTF8')), 'hex'), 15) END;
+$$;
+
 -- A sale that is written with a former id, also in the very moment of the merge.
 CREATE FUNCTION follow_merge() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -59,7 +59,8 @@ BEGIN
   PERFORM enter_company(p_company);
   SELECT * INTO v_company FROM companies WHERE id = p_company;
   SELECT c.* INTO v_before FROM customers c
-   WHERE c.company_id = p_company AND (c.phone = p_phone OR c.whatsapp_lid = p_lid)
+   WHERE c.company_id = p_company AND (c.whatsapp_lid = p_lid
+         OR c.phone = p_phone AND (c.whatsapp_lid = p_lid) IS NOT FALSE)
    ORDER BY c.phone = p_phone DESC LIMIT 1 FOR NO KEY UPDATE;
   SELECT a.verdict, a.inbox_id, a.customer_id, a.customer_name, a.stage, a.phone
     INTO verdict, inbox_id, customer_id, customer_name, stage, road_owner_wrote.phone

@@ -146,15 +146,6 @@ async def test_an_account_that_shows_a_new_number_gets_it(shop: Shop) -> None:
     assert (await shop.customer())["phone"] == "+13055550999"
 
 
-async def test_rows_that_each_have_an_account_of_their_own_stay_two(shop: Shop) -> None:
-    await shop.accept(message(shop.company, phone=PHONE, lid="55"))
-    await shop.accept(shop.by_lid())
-
-    await shop.accept(shop.by_both())
-
-    assert len(await shop.rows("customers")) == 2
-
-
 async def test_numbers_and_sums_of_both_are_kept(shop: Shop) -> None:
     number, lid = await shop.two_rows()
     change = (

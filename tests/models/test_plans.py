@@ -78,7 +78,7 @@ ROAD: dict[str, tuple[object, ...]] = {
 
 # Called inside the others, or by a person only.
 OFF_THE_ROAD = {
-    "road_customer", "road_close_silent", "road_apply_change", "road_reopen",
+    "road_customer", "road_free_number", "road_close_silent", "road_apply_change", "road_reopen",
     "road_unremembered", "road_at_once", "road_manner", "road_today", "desk_too_old",
     "desk_record_session",
     "desk_overview", "road_note", "desk_note_all", "desk_alerts_overview", "desk_prune",

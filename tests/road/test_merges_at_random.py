@@ -27,7 +27,7 @@ from models.desk import Desk
 from models.ledger import Ledger
 from models.values import Channel, InboundMessage, Line, Sender, Turn
 from tests.builders import admin, make_company, message, reply
-from tests.contracts.conversation_parts import Breaking, Killed
+from tests.contracts.conversation_parts import Killed, breaking
 
 PHONES, LIDS = ("+13055550101", "+13055550102"), ("71", "72")
 WAYS = ("number", "lid", "both")
@@ -141,7 +141,7 @@ class World:
         self.notes = Background(drain_seconds=0)
         self.cache = ContextCache(self.redis)
         self.memory = Memory(self.conversations, self.cache, self.desk, self.notes)
-        self.recall = Recall(self.cache, self.conversations)
+        self.recall = Recall(self.cache, self.conversations, self.ledger)
         self.fence = await self.ledger.lease(self.company, self.host)
         for row in await self.ledger.unsettled(
             self.company, Channel.WHATSAPP, None, self.fence or 0
@@ -232,9 +232,9 @@ class World:
         await Merges(self.merge_desk, self.conversations, self.cache).finish()
 
     async def die_while_uniting(self, calls: int) -> None:
-        breaking = Conversations(Breaking(self.conversations._collection, calls))
+        broken = breaking(self.conversations, calls)
         try:
-            await Merges(self.merge_desk, breaking, self.cache).finish()
+            await Merges(self.merge_desk, broken, self.cache).finish()
         except Killed:
             await self.die()
 
