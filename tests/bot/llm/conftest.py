@@ -11,7 +11,8 @@ from bot.llm import Pace, Targets, open_model
 from handlers import Prompts, load_prompts
 from tests.fakes.openai_server import FakeOpenAI
 
-QUICK = Pace(tries=3, first_wait=0.01, longest_wait=0.02, patience=0.25)
+QUICK = Pace(tries=3, first_wait=0.01, longest_wait=0.02, patience=20.0)
+"""Waits are short and limits long, so that a busy machine changes nothing."""
 
 OpenModel = Callable[..., AbstractAsyncContextManager[Targets]]
 Calls = list[tuple[str, str, float, int]]
@@ -46,7 +47,7 @@ def open_on(prompts: Prompts, calls: Calls) -> OpenModel:
     """``open_on(fake, …)``: a model whose targets are these servers, named ``a``, ``b``, …"""
 
     def open_targets(
-        *servers: FakeOpenAI, deadline: float = 5.0, pace: Pace = QUICK, **changes: Any
+        *servers: FakeOpenAI, deadline: float = 30.0, pace: Pace = QUICK, **changes: Any
     ) -> AbstractAsyncContextManager[Targets]:
         targets = tuple(
             Target(**{**_target(name, server), **changes})
@@ -64,4 +65,4 @@ def open_on(prompts: Prompts, calls: Calls) -> OpenModel:
 
 
 def _target(name: str, server: FakeOpenAI) -> dict[str, Any]:
-    return {"name": name, "model": f"model-{name}", "base_url": server.url, "try_seconds": 0.3}
+    return {"name": name, "model": f"model-{name}", "base_url": server.url, "try_seconds": 20.0}
