@@ -26,7 +26,7 @@ from tests.faults.deeds import Deed, choose, of_client, of_files
 from tests.faults.fleet import Fleet, open_fleet
 from tests.faults.ground import open_ground
 from tests.faults.record import Kill, Record, save, table
-from tests.faults.trial import Trial, Trials
+from tests.faults.trial import Trial, Trials, token
 from tests.whatsapp_server.library import client_library
 
 FOLDER = REPOSITORY / "var" / "faults"
@@ -102,15 +102,16 @@ async def compare(fleet: Fleet, trials: Sequence[Trial], seed: int) -> list[Kill
 def judged(trial: Trial, books: Books, *, seed: int, client: bool) -> Kill:
     """What became of one kill."""
     crowd, row = trial.crowd, trial.row
-    waiting = [
-        f"pedido {person.phone} {number}" for person in crowd.people for number in person.waiting()
-    ]
     unsaid = [text for person in crowd.people for text in books.unsaid(person.phone)]
     unconfirmed = sum(len(books.unconfirmed[person.phone]) for person in crowd.people)
-    taken = {text for person in crowd.people for text in books.taken[person.phone]}
-    missing = [token for token in waiting if not any(names(text, token) for text in unsaid)]
+    missing = [
+        (person, number)
+        for person in crowd.people
+        for number in person.waiting()
+        if not any(names(text, token(person, number)) for text in unsaid)
+    ]
     # Phones that are files offer a message until the client has it.
-    untaken = [token for token in missing if client and token not in taken]
+    untaken = [one for one in missing if client and not trial.handed_over(*one)]
     problems = [] if trial.at_rest else ["the ledger never came to rest"]
     problems += [one for person in crowd.people for one in books.problems(person)]
     return Kill(
@@ -133,9 +134,9 @@ def judged(trial: Trial, books: Books, *, seed: int, client: bool) -> Kill:
     )
 
 
-def names(text: str, token: str) -> bool:
+def names(text: str, message: str) -> bool:
     """Whether a reply answers that message."""
-    return re.search(rf"{token}\b", text) is not None
+    return re.search(rf"{message}\b", text) is not None
 
 
 def is_client(number: int) -> bool:

@@ -16,9 +16,10 @@ class Kill:
     """One kill and what it did to those who wrote around it.
 
     *lost*: the client had handed the message over, and neither an answer nor a send that counts
-    as sent is there. *untaken*: it died before its callback returned. *said* and *unsaid* are
-    sends that stayed unconfirmed, and whether they had arrived. Seconds count from the death: until
-    another daemon is *ready*, until the *first* answer, until the *last* of those who waited.
+    as sent is there. *untaken*: the client had it, and its callback had not returned. *said* and
+    *unsaid* are sends that stayed unconfirmed, and whether they had arrived. Seconds count from the
+    death: until another daemon is *ready*, until the *first* answer, until the *last* of those who
+    waited.
     """
 
     seed: int
@@ -41,14 +42,14 @@ class Kill:
     @property
     def sound(self) -> bool:
         """Whether nothing is wrong."""
-        counts = (self.lost, self.untaken, self.doubled, self.disordered, self.wrong)
+        counts = (self.lost, self.doubled, self.disordered, self.wrong)
         return not any(counts) and not self.problems
 
     def row(self) -> Row:
         """As the table counts it."""
         return Row(
             f"{self.fault} (real client)" if self.client else self.fault,
-            lost=self.lost + self.untaken,
+            lost=self.lost,
             doubled=self.doubled,
             disordered=self.disordered,
             wrong=self.wrong,
@@ -103,6 +104,11 @@ def _words(kills: Sequence[Kill]) -> str:
         f" said again. Answers came again {_spread(firsts)} after the death; all who had waited"
         f" had theirs {_spread(lasts)} after it."
     )
+    if untaken := sum(kill.untaken for kill in kills):
+        words += (
+            f" {untaken} messages were with the client, acknowledged, when it died before its"
+            " callback had returned: the first window of this page."
+        )
     if broken := [kill for kill in kills if not kill.sound]:
         words += f" Not as promised: {', '.join(_named(kill) for kill in broken)}."
     return words

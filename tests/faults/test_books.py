@@ -1,5 +1,6 @@
 """The comparison after a row of kills sees what it is there to see."""
 
+import time
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -80,10 +81,10 @@ def test_a_message_without_an_answer_is_lost_unless_the_client_never_handed_it_o
     person = crowd.people[0]
     for _ in range(2):
         crowd.write(person)
-    first = f"pedido {person.phone} 1"
-    trial = Trial(1, "any moment", crowd, at_rest=True, row=crowd.row("any moment"))
-    empty = replace(books(), read=defaultdict(list), sent=defaultdict(list))
-    one = replace(empty, taken=defaultdict(list, {person.phone: [first]}), counted={})
+    first = f"...pedido {person.phone} 1...".encode()
+    trial = Trial(1, "any moment", crowd, died=time.monotonic(), journals=first, at_rest=True)
+    trial.row = crowd.row("any moment")
+    one = replace(books(), read=defaultdict(list), sent=defaultdict(list), counted={})
 
     kill = judged(trial, one, seed=7, client=client)
 

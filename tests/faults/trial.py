@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -26,11 +26,11 @@ _MODEL_SECONDS = 0.15
 _REST_SECONDS = 0.05
 _LOOK_SECONDS = 0.1
 """What had arrived before a death may be seen so long after it."""
-_AT_REST = """
-SELECT (SELECT count(*) FROM inbox) >= $1
-   AND NOT EXISTS (SELECT FROM inbox WHERE state IN ('pending', 'taken'))
-   AND NOT EXISTS (SELECT FROM turns WHERE state = 'open')
-   AND NOT EXISTS (SELECT FROM outbox WHERE state IN ('ready', 'sending'))
+_STANDING = """
+SELECT (SELECT count(*) FROM inbox) AS taken,
+       EXISTS (SELECT FROM inbox WHERE state IN ('pending', 'taken'))
+    OR EXISTS (SELECT FROM turns WHERE state = 'open')
+    OR EXISTS (SELECT FROM outbox WHERE state IN ('ready', 'sending')) AS waiting
 """
 _seeds = count(1)
 
@@ -43,6 +43,8 @@ class Trial:
     fault: str
     crowd: Crowd
     died: float = 0.0
+    journals: bytes = b""
+    """All that the journals held at the death: what the callback had returned for."""
     ready: float = 0.0
     """Seconds from the death until another daemon took messages."""
     first: float | None = None
@@ -54,6 +56,16 @@ class Trial:
     """What the customers themselves can tell."""
     problems: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
+
+    def handed_over(self, person: Person, number: int) -> bool:
+        """Whether the client's callback had returned for a message, or the client lived on."""
+        after = person.written[number] > self.died
+        return after or token(person, number).encode() in self.journals
+
+
+def token(person: Person, number: int) -> str:
+    """A message, in the words of `Crowd`."""
+    return f"pedido {person.phone} {number}"
 
 
 @dataclass
@@ -93,24 +105,25 @@ class Trials:
             trial.problems.append("the point was not reached")
             await self.fleet.kill()
         trial.died = time.monotonic()
+        folder = self.fleet.home.state_dir / "journal"
+        trial.journals = b"".join(file.read_bytes() for file in folder.glob("*/*.journal"))
         trial.log.append(self.fleet.said())
 
     async def _rest(self, trial: Trial) -> None:
         self.written += trial.crowd.count()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while not await self._at_rest(trial.crowd):  # noqa: ASYNC110 - A database.
-                    await asyncio.sleep(_REST_SECONDS)
-            trial.at_rest = True
-        trial.crowd.look()
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            standing = await self.fleet.look.fetchrow(_STANDING)
+            trial.crowd.look()
+            trial.at_rest = not standing["waiting"]
+            if (trial.at_rest and standing["taken"] >= self.written) or time.monotonic() > end:
+                break
+            await asyncio.sleep(_REST_SECONDS)
+        self.written = standing["taken"]
         trial.last = trial.crowd.recovery(trial.died)
         answers = [at for person in trial.crowd.people for at in person.answered.values()]
         later = [at - trial.died for at in answers if at > trial.died + _LOOK_SECONDS]
         trial.first = min(later, default=None)
-
-    async def _at_rest(self, crowd: Crowd) -> bool:
-        crowd.look()
-        return bool(await self.fleet.look.fetchval(_AT_REST, self.written))
 
     @contextmanager
     def _off(self, trial: Trial, dice: random.Random) -> Iterator[list[Person]]:

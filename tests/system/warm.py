@@ -137,11 +137,11 @@ class Warm:
 
 
 @contextlib.asynccontextmanager
-async def warm(folder: Path) -> AsyncIterator[Warm]:
-    """A nursery; all its children end with it."""
+async def warm(folder: Path, env: Mapping[str, str] | None = None) -> AsyncIterator[Warm]:
+    """A nursery; all its children end with it. The real client reads *env* alone, at its birth."""
     words = ("-m", "tests.system.nursery")
-    env = {"PYTHONIOENCODING": "utf-8:strict"}  # As in any language's own locale.
-    async with spawned(Path(sys.executable), *words, env=env, stdin=PIPE, stderr=None) as process:
+    own = {"PYTHONIOENCODING": "utf-8:strict", **(env or {})}  # As in any language's own locale.
+    async with spawned(Path(sys.executable), *words, env=own, stdin=PIPE, stderr=None) as process:
         assert process.stdout
         nursery = Warm(process, folder)
         first = await process.stdout.readline()
