@@ -1,15 +1,14 @@
 """Every command and its arguments; needs nothing but the standard library."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bot.phone_numbers import digits_of
+from bot.cli.argument_types import phone, seconds, shard
 from models.errors import BadInput
 
 Arguments = argparse.Namespace
-LONGEST_SHARD = 9999
 
 
 class _Parser(argparse.ArgumentParser):
@@ -73,15 +72,19 @@ def parse(words: Sequence[str]) -> Arguments:
 
 def _daemon(commands: _Group) -> None:
     run = commands.command("run", "run:run", "run the daemon")
-    run.add_argument("--shard", metavar="N", type=_shard, default=0, help="the process's number")
+    run.add_argument("--shard", metavar="N", type=shard, default=0, help="the process's number")
     run.add_argument("--setup", action="store_true", help="migrate and seed first")
     run.add_argument("--check", action="store_true", help="only check configuration and prompts")
     worker = commands.command("worker", "run:work", "answer beside the daemon, without WhatsApp")
     worker.add_argument(
-        "--number", metavar="N", type=_shard, default=0, help="the worker's number on this machine"
+        "--number", metavar="N", type=shard, default=0, help="the worker's number on this machine"
     )
     worker.add_argument("--check", action="store_true", help="only check configuration and prompts")
     _json(commands.command("status", "status:status", "say how the daemon and its companies are"))
+    why = commands.command("why", "why:why", "tell what became of a message, and why")
+    why.add_argument("id", metavar="ID", help="WhatsApp's, inbox-N, outbox-N, or a turn's")
+    why.add_argument("--text", action="store_true", help="show what was written, too")
+    _json(why)
 
 
 def _chats(commands: _Group) -> None:
@@ -91,7 +94,7 @@ def _chats(commands: _Group) -> None:
     _company(chat)
     chat.add_argument("--as", dest="name", metavar="NAME", help="who writes, at most 16 characters")
     chat.add_argument("--once", metavar="TEXT", help="write this, print the reply and end")
-    chat.add_argument("--wait", metavar="SECONDS", type=_seconds, default=45.0, help="with --once")
+    chat.add_argument("--wait", metavar="SECONDS", type=seconds, default=45.0, help="with --once")
     _json(chat)
     _pairing(commands.command("pair", "pair:pair", "link a company's phone by a QR code"))
     for name, about in (("pause", "silence a company or one chat"), ("resume", "end a silence")):
@@ -105,7 +108,7 @@ def _pairing(pair: argparse.ArgumentParser) -> None:
     pair.add_argument("--new-number", action="store_true", help="another number will do, unasked")
     ways = pair.add_mutually_exclusive_group()
     ways.add_argument(
-        "--phone", metavar="NUMBER", type=_phone, help="letters to type on it, no QR code"
+        "--phone", metavar="NUMBER", type=phone, help="letters to type on it, no QR code"
     )
     ways.add_argument("--link", action="store_true", help="a link for the owner to do it alone")
     ways.add_argument("--revoke", action="store_true", help="no such link works any more")
@@ -179,7 +182,7 @@ def _alerts(commands: _Group) -> None:
     alert = commands.group("alert", "say where alerts and events go, and try it")
     tried = _company(alert.command("test", "alert:try_alerts", "send one by every channel"))
     tried.add_argument(
-        "--wait", metavar="SECONDS", type=_seconds, default=15.0, help="for the daemon's WhatsApp"
+        "--wait", metavar="SECONDS", type=seconds, default=15.0, help="for the daemon's WhatsApp"
     )
     _json(tried)
     _json(_company(alert.command("show", "alert:show_alerts", "say where they go now")))
@@ -219,34 +222,3 @@ def _company(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 def _json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
-
-
-def _number(least: float, most: float) -> Callable[[str], float]:
-    def number(word: str) -> float:
-        try:
-            value = float(word)
-        except ValueError:
-            value = float("nan")
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{word!r} is not from {least:g} to {most:g}")
-        return value
-
-    return number
-
-
-_seconds = _number(0, 3600)
-
-
-def _phone(word: str) -> str:
-    digits = digits_of(word)
-    if digits is None:
-        raise argparse.ArgumentTypeError(
-            f"{word!r} is not a number with its country code, such as +13055550100"
-        )
-    return digits
-
-
-def _shard(word: str) -> int:
-    if not word.isdecimal() or int(word) > LONGEST_SHARD:
-        raise argparse.ArgumentTypeError(f"{word!r} is not from 0 to {LONGEST_SHARD}")
-    return int(word)

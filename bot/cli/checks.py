@@ -16,8 +16,9 @@ from pathlib import Path
 from bot.alerts.signing import SHORTEST_SECRET
 from bot.cli.output import count
 from bot.cli.stores import postgres_url, progress
-from bot.config import Settings, Target, WhatsApp, secret
+from bot.config import Settings, WhatsApp, secret
 from bot.embedded import MONGOD, VALKEY
+from bot.llm_settings import Target
 from bot.redis_store import open_redis
 from bot.stores import urls_of
 from handlers.prompts import load_prompts
@@ -25,7 +26,6 @@ from models.conversations import open_conversations
 from models.database import connect, inspect
 from models.errors import LyroxError, Unavailable
 
-LEAST_FREE_BYTES = 1024**3
 MOST_DRIFT_SECONDS = 5.0
 TARGET_SECONDS = 5.0
 LIBRARY_SECONDS = 60.0
@@ -134,10 +134,10 @@ async def disk(settings: Settings) -> str:
     """There is room for what we store."""
     told = []
     for folder in (settings.daemon.state_dir, settings.stores.data_dir):
-        usage = shutil.disk_usage(_existing(folder))
-        if usage.free < LEAST_FREE_BYTES:
+        usage, least = shutil.disk_usage(_existing(folder)), settings.daemon.disk_low_mb
+        if usage.free < least * 2**20:
             raise Unwell(
-                f"{folder}: only {usage.free // 2**20} MiB free; make room, 1 GiB at least"
+                f"{folder}: only {usage.free // 2**20} MB free; make room, {least} at least"
             )
         told.append(f"{usage.free // 2**30} GiB free for {folder.name}")
     return ", ".join(told)

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
-from bot.config import Llm, Target
 from bot.llm.asking import Door, OnCall, Pace
 from bot.llm.offline import Offline
 from bot.llm.targets import Targets
+from bot.llm_settings import Llm, Target
 from handlers.prompts import Prompts
 
 __all__ = ["OnCall", "Pace", "Targets", "open_model"]

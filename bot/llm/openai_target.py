@@ -7,19 +7,15 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-import httpx  # noqa: F401 - See below.
 import httpx2
 import openai
 
-from bot.config import Target as TargetSettings
 from bot.llm.faults import Fault, Outcome, status_outcome
 from bot.llm.reading import Said, said
 from bot.llm.retry_after import retry_after
+from bot.llm_settings import Target as TargetSettings
 from handlers.answer import answer_schema
 from handlers.base import Message
-
-# neonize imports httpx on another thread, and openai looks into whatever httpx it finds loaded: a
-# half imported one fails the first answers after a start. So it is whole before either begins.
 
 _FORMAT = {
     "type": "json_schema",

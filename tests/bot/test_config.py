@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Llm, Settings, Target, find, load, secret
+from bot.config import Settings, find, load, secret
+from bot.llm_settings import Llm, Target
 from models.errors import StartupRefused
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config.toml"
@@ -48,13 +49,23 @@ def test_the_shipped_file_explains_every_section_and_key_group() -> None:
 def test_the_shipped_file_shows_a_target_that_can_be_taken_over_as_it_stands() -> None:
     lines = SHIPPED.read_text(encoding="utf-8").splitlines()
     start = lines.index("# [[llm.targets]]")
-    shown = "\n".join(line.removeprefix("# ") for line in lines[start : start + 7])
+    shown = "\n".join(line.removeprefix("# ") for line in lines[start : start + 10])
     target = tomllib.loads(shown)["llm"]["targets"][0]
 
     assert Llm.model_validate({"targets": [target]}).targets == (
-        Target(name="openai", model="gpt-4o"),
+        Target(name="openai", model="gpt-4o", input_price=2.5, output_price=10.0),
     )
     assert target.keys() == Target.model_fields.keys()
+
+
+def test_a_target_has_both_prices_or_none() -> None:
+    with pytest.raises(ValueError, match="input_price and output_price come together"):
+        Target(name="openai", model="gpt-4o", input_price=2.5)
+
+
+def test_the_ledger_is_kept_longer_than_whatsapp_repeats_itself() -> None:
+    with pytest.raises(ValueError, match="ledger_days"):
+        Settings.model_validate({"stores": {"ledger_days": 34}})
 
 
 def test_a_file_may_name_only_what_differs(tmp_path: Path) -> None:

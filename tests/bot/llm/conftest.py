@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.config import Llm, Target
 from bot.llm import Pace, Targets, open_model
+from bot.llm_settings import Llm, Target
 from handlers import Prompts, load_prompts
 from tests.fakes.openai_server import FakeOpenAI
 

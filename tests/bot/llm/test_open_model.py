@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from bot.config import Llm, Target
 from bot.llm import open_model
+from bot.llm_settings import Llm, Target
 from handlers import Prompts
 from handlers.brief import Briefs
 from tests.handlers.making import turn
@@ -50,7 +50,7 @@ async def test_without_a_key_everything_is_answered_by_the_rules(prompts: Prompt
 def test_without_a_target_the_heavy_client_is_never_imported() -> None:
     code = """
 import asyncio, sys
-from bot.config import Llm
+from bot.llm_settings import Llm
 from bot.llm import open_model
 from handlers import build, load_prompts
 from handlers.brief import Briefs
@@ -68,27 +68,3 @@ print([name for name in ("openai", "httpx2", "aiohttp") if name in sys.modules])
     )
 
     assert run.stdout.strip() == "[]"
-
-
-def test_with_a_target_nothing_of_httpx_is_left_for_the_whatsapp_thread_to_import() -> None:
-    code = """
-import asyncio, sys
-from bot.config import Llm, Target
-from bot.llm import open_model
-from handlers import load_prompts
-
-async def main():
-    target = Target(name="local", model="m", base_url="http://127.0.0.1:1/v1", api_key="")
-    async with open_model(Llm(targets=(target,)), load_prompts(), secrets=lambda _: None):
-        return set(sys.modules)
-
-before = asyncio.run(main())
-import httpx
-print(sorted(name for name in set(sys.modules) - before if name.startswith("httpx.")))
-print("httpx" in before)
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
-    )
-
-    assert run.stdout.split() == ["[]", "True"]
