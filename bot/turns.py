@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MOST_ATTEMPTS = 8
-"""A turn taken up more often than this is handed to a human: it may be what kills us."""
+"""A turn that has come to no end this often is handed to a human: it may be what kills us."""
 
 
 LATE_SECONDS = 120.0
@@ -127,7 +127,7 @@ class Turns:
             await self._later(turn, "a fault of ours; see the log")
 
     async def _answer(self, turn: Turn) -> None:
-        if turn.attempt > MOST_ATTEMPTS:
+        if turn.attempt - turn.deferred > MOST_ATTEMPTS:
             raise GiveUp(f"taken up {turn.attempt} times without an end")
         handler = next(handler for handler in self._handlers if handler.wants(turn))
         self._metrics.waited(max(0.0, time.time() - turn.messages[0].at.timestamp()))

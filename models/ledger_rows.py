@@ -159,6 +159,7 @@ def turn_of(data: Mapping[str, Any]) -> Turn:
         messages=tuple(_waiting(raw) for raw in messages),
         kinds=tuple(Kind(raw["kind"]) for raw in messages),
         superseded=turn["superseded"],
+        deferred=turn["deferred"],
         manner=manner_of(data["manner"]),
     )
 

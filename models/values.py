@@ -201,8 +201,9 @@ class CompanyCard:
 class Turn:
     """One answer in the making: the customer's waiting messages and all that they need.
 
-    ``attempt`` grows whenever the turn is taken up again; ``tries`` counts the times no
-    language model answered; ``superseded`` the times newer messages took the answer back.
+    ``attempt`` grows whenever the turn is taken up again; ``tries`` counts the times it was due
+    and no language model answered, ``deferred`` all times that none did; ``superseded`` the times
+    newer messages took the answer back.
     ``history`` ends before ``messages`` begin, oldest first.
     """
 
@@ -217,6 +218,7 @@ class Turn:
     kinds: tuple[Kind, ...]
     history: tuple[Line, ...] = ()
     superseded: int = 0
+    deferred: int = 0
     manner: Manner = UNSAID
 
     @property

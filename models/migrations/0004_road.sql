@@ -229,7 +229,7 @@ $$;
 -- Everything a turn needs, in one document. outcome: claimed | busy | nothing | silent.
 CREATE FUNCTION road_claim(p_company uuid, p_customer uuid, p_host uuid) RETURNS jsonb
 LANGUAGE plpgsql AS $$
-DECLARE v_customer customers; v_company companies; v_turn turns; v_first inbox;
+DECLARE v_customer customers; v_company companies; v_turn turns; v_first inbox; v_early boolean;
 BEGIN
   PERFORM enter_company(p_company);
   -- The customer's row serialises claims, answers and pauses of one chat.
@@ -256,7 +256,12 @@ BEGIN
     INSERT INTO turns (company_id, customer_id, channel, chat, host_id, claimed_at)
     VALUES (p_company, p_customer, v_first.channel, v_first.chat, p_host, now()) RETURNING * INTO v_turn;
   ELSE
-    UPDATE turns SET host_id = p_host, attempt = attempt + 1, due_at = NULL, claimed_at = now(),
+    -- Taken up before its next try was due, because the customer wrote more: in vain, that takes
+    -- nothing from the tries, and the next one stays due when it was.
+    v_early := v_turn.tries > 0 AND v_turn.due_at > now() AND NOT set_back(v_turn.claimed_at);
+    UPDATE turns SET host_id = p_host, attempt = attempt + 1, claimed_at = now(),
+           due_at = CASE WHEN v_early THEN due_at END,
+           tries = CASE WHEN v_early THEN tries - 1 ELSE tries END,
            channel = coalesce(v_first.channel, channel), chat = coalesce(v_first.chat, chat)
      WHERE id = v_turn.id RETURNING * INTO v_turn;
   END IF;
@@ -277,6 +282,7 @@ BEGIN
     'outcome', 'claimed',
     'manner', road_manner(v_company),
     'turn', jsonb_build_object('id', v_turn.id, 'attempt', v_turn.attempt, 'tries', v_turn.tries,
+                               'deferred', coalesce((v_turn.details ->> 'deferred')::int, 0),
                                'superseded', v_turn.superseded,
                                'channel', v_turn.channel, 'chat', v_turn.chat),
     'customer', jsonb_build_object('id', v_customer.id, 'phone', v_customer.phone,
@@ -327,7 +333,7 @@ BEGIN
     EXIT WHEN FOUND OR NOT EXISTS (SELECT 1 FROM turns WHERE company_id = p_company AND id = p_turn);
   END LOOP;
   -- What an answer that was taken back has cost is not forgotten.
-  UPDATE turns SET state = 'answered', handler = p_handler, closed_at = now(),
+  UPDATE turns SET state = 'answered', handler = p_handler, closed_at = now(), due_at = NULL,
          details = CASE WHEN details ? 'asked' THEN p_details || jsonb_build_object('asked',
            (details -> 'asked') || coalesce(p_details -> 'asked', '[]')) ELSE p_details END
    WHERE company_id = p_company AND id = p_turn AND attempt = p_attempt AND host_id = p_host
@@ -392,7 +398,10 @@ BEGIN
     EXIT WHEN FOUND OR NOT EXISTS (SELECT 1 FROM turns WHERE company_id = p_company AND id = p_turn);
   END LOOP;
   UPDATE turns SET host_id = NULL, tries = tries + 1, reason = p_reason,
-         due_at = now() + make_interval(secs => p_delay_seconds)
+         due_at = CASE WHEN due_at > now() THEN due_at
+                       ELSE now() + make_interval(secs => p_delay_seconds) END,
+         details = coalesce(details, '{}') || jsonb_build_object('deferred',
+                     coalesce((details ->> 'deferred')::int, 0) + 1)
    WHERE company_id = p_company AND id = p_turn AND attempt = p_attempt AND host_id = p_host
      AND state = 'open' RETURNING * INTO v_turn;
   deferred := FOUND;

@@ -26,7 +26,7 @@ BREAKER_SECONDS = 45.0
 
 LLM = {
     "deadline_seconds": DEADLINE_SECONDS,
-    "retry_minutes": [0.05] * 40,
+    "retry_minutes": [0.1] * 7,
 }
 
 

@@ -190,6 +190,7 @@ def _home(
         "conversation": {**QUICK, "reply_parts": 1},
         "limits": {"messages_per_minute": 1000, "robot_turns": 0},
         "llm": llm,
+        "alerts": {"whatsapp": False},
     }
     names = {*usual, *sections}
     merged = {name: {**usual.get(name, {}), **sections.get(name, {})} for name in names}

@@ -698,3 +698,30 @@ async def test_strange_text_is_kept_and_answered(open_scene: OpenScene, text: st
         await scene.until(closed)
 
     assert await scene.rows("turns") in (["answered"], ["silent"])
+
+
+async def test_what_is_written_while_no_model_answers_uses_up_none_of_its_tries(
+    open_scene: OpenScene,
+) -> None:
+    echo = Echo(failures=[RetryLater("no model answers")] * 12)
+    async with open_scene(handlers=[echo], llm={"retry_minutes": [5.0]}) as scene:
+        for number in range(1, 11):
+            await scene.receive(message(scene.company, f"{number}"))
+
+            async def deferred(count: int = number) -> bool:
+                return await scene.rows("turns", "details ->> 'deferred'") == [f"{count}"]
+
+            await scene.until(deferred)
+        (notice,) = await scene.arrived(1)
+        waits = await scene.look.fetchrow("SELECT state, tries, due_at - now() AS rest FROM turns")
+        await scene.look.execute("UPDATE turns SET due_at = now() - interval '1 second'")
+        await scene.road.sweeper.sweep(60)  # Now it was due, and that was its last try.
+
+        assert len(await scene.arrived(2)) == 2
+
+    assert waits is not None
+    assert (waits["state"], waits["tries"]) == ("open", 1)
+    assert timedelta(minutes=4) < waits["rest"] < timedelta(minutes=5)
+    assert len(echo.asked) == 11
+    assert await scene.rows("outbox", "kind") == ["notice", "reply"]
+    assert notice != scene.wire.texts()[1]
