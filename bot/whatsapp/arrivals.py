@@ -79,6 +79,7 @@ class Arrivals:
                 self._journal.release(entry.seq)
             else:
                 self._queue_read(entry.code, entry.raw, entry.seq)
+        self._journal.aside.order_upgraded()
         self.obey()
         return self._queue.qsize()
 

@@ -2,7 +2,7 @@
 
 Each has a file of its own beside the journal, so that nothing waits behind it and nothing vanishes.
 ``lyrox aside`` orders what becomes of one by giving its file another ending; whoever holds the
-company does it.
+company does it. Another version of this program is given each of them once more.
 """
 
 import binascii
@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from uuid import UUID
 
@@ -36,6 +38,7 @@ class SetAside:
     entry: Entry
     why: str
     at: str
+    program: str
 
 
 class Aside:
@@ -47,7 +50,7 @@ class Aside:
     def keep(self, entry: Entry, *, why: str, at: datetime) -> None:
         """Keep an event; it is on the disk when this returns. Raises OSError."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        words = {"code": str(entry.code), "raw": entry.raw.hex(), "why": why}
+        words = {"code": str(entry.code), "raw": entry.raw.hex(), "why": why, "program": _program()}
         write_whole(self._file(entry.seq, _KEPT), words | {"at": at.isoformat()})
 
     def holds(self, seq: int) -> bool:
@@ -69,6 +72,12 @@ class Aside:
         for each in files:
             each.rename(each.with_suffix(order))
         return len(files)
+
+    def order_upgraded(self) -> None:
+        """Have those taken in again that another version of this program failed on."""
+        for event in self.waiting():
+            if event.program != _program():
+                self.order(Order.RETRY, event.entry.seq)
 
     def waiting(self) -> list[SetAside]:
         """Those that wait for somebody to act, the oldest first."""
@@ -113,6 +122,11 @@ def _read(file: Path) -> SetAside | None:
     words = read_whole(file)
     try:
         entry = Entry(int(file.stem), int(words["code"]), binascii.unhexlify(words["raw"]))
-        return SetAside(file, entry, words["why"], words["at"])
+        return SetAside(file, entry, words["why"], words["at"], words["program"])
     except (KeyError, ValueError):
         return None
+
+
+@cache
+def _program() -> str:
+    return version("lyrox")

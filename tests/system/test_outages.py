@@ -99,6 +99,36 @@ async def test_without_postgresql_messages_wait_and_then_get_one_answer(ready: S
     assert await is_ready(ready)
 
 
+async def test_what_waits_on_the_disk_is_said_and_then_taken_in_order(ready: Scene) -> None:
+    before = ready.customer()
+    ready.write(before)
+    await has_one_answer(ready, before)  # The session is connected.
+    await ready.valves.postgres.cut()
+    phones = [ready.customer() for _ in range(5)]
+    ids = [ready.write(phone) for phone in phones]
+
+    async def kept() -> bool:
+        return all(ready.phones.taken(wa_id) for wa_id in ids)
+
+    async def degraded() -> bool:
+        _, metrics = await ready.home.get("/metrics")
+        return 'lyrox_degraded{mode="postgres"} 1.0' in metrics
+
+    await ready.until(kept)
+    await ready.until(degraded)
+    said = (await status(ready, "--json")).json()
+    await ready.valves.postgres.open()
+    for phone in phones:
+        await has_one_answer(ready, phone)
+
+    assert said["journal"] == len(ids)
+    assert [one["mode"] for one in said["degraded"]] == ["postgres"]
+    rows = await ready.look.fetch(
+        "SELECT wa_id FROM inbox WHERE wa_id = ANY($1::text[]) ORDER BY id", ids
+    )
+    assert [row["wa_id"] for row in rows] == ids
+
+
 @pytest.mark.parametrize("store", NAMES)
 async def test_status_names_a_store_that_hangs_while_others_wait_for_it(
     ready: Scene, store: str

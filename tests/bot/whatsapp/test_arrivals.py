@@ -9,7 +9,9 @@ import pytest
 from bot.whatsapp.arrivals import Accept, Arrivals
 from bot.whatsapp.aside import Order
 from bot.whatsapp.events import CALL_OFFER, Horizon, Ignored, MessageReader
+from bot.whatsapp.files import read_whole, write_whole
 from bot.whatsapp.journal import Journal
+from bot.whatsapp.journal_records import Entry
 from bot.whatsapp.library import Protos
 from models.errors import GiveUp, RetryLater
 from models.values import InboundMessage, Kind
@@ -255,6 +257,23 @@ async def test_an_owners_message_set_aside_keeps_its_chat_silent_until_somebody_
 
     assert await later.holds(1) == ["yo sigo"]
     assert not again.hand(LID).pending
+
+
+async def test_what_another_version_failed_on_is_tried_once_more_after_an_upgrade(
+    make: Make, journal: Journal, make_event: MakeEvent, tmp_path: Path
+) -> None:
+    for number, text in enumerate(("de antes", "de ahora"), 1):
+        entry = Entry(number, 17, make_event(text, ID=f"A{number}"))
+        journal.aside.keep(entry, why="KeyError", at=NOW)
+    (first, _) = journal.aside.waiting()
+    write_whole(first.file, read_whole(first.file) | {"program": "0.0.9"})
+    journal.close()
+
+    journal, intake = Journal(tmp_path), Intake()
+    make(intake.accept, journal).replay()
+
+    assert await intake.holds(1) == ["de antes"]
+    assert journal.aside.count() == 1
 
 
 async def test_killed_between_setting_aside_and_forgetting_it_is_not_tried_again(
