@@ -2,17 +2,17 @@
 
 import contextlib
 import ctypes
-import ctypes.util
 import importlib
 import importlib.metadata
 import importlib.util
 import io
-import logging
 import os
 import platform
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from models.errors import LyroxError
@@ -66,10 +66,9 @@ def read_protos() -> Protos:
 def load() -> Library:
     """Load the client into this process. Raises LibraryMissing with one sentence."""
     _check_binary()
-    _provide_libmagic()
     quiet_stdout()
     try:
-        with _root_logger_untouched():
+        with _bare_package(_package()):
             binder = importlib.import_module("neonize._binder")
     except (ImportError, OSError, RuntimeError, AttributeError, TypeError, ValueError) as error:
         raise LibraryMissing(f"neonize cannot be imported ({error}); {_ADVICE}") from None
@@ -137,35 +136,26 @@ def _binary_name() -> str:
     return f"neonize-{system}-{machine}.{ending}"
 
 
-def _provide_libmagic() -> None:
-    """Map the wheel's libmagic where the system has none; python-magic then finds it by name."""
-    name = ctypes.util.find_library("magic") or "libmagic.so.1"
-    with contextlib.suppress(OSError):
-        ctypes.CDLL(name)
-        return
-    spec = importlib.util.find_spec("pylibmagic")
-    if spec is None or spec.origin is None:
-        raise LibraryMissing(f"neither the system nor pylibmagic has libmagic; {_ADVICE}")
-    folder = Path(spec.origin).parent
-    if sys.platform != "linux":
-        importlib.import_module("pylibmagic")
-        return
-    # Loaded once by its path, every later request for its soname gets this copy, so the wheel's
-    # own remedy (a patched ctypes.CDLL) is not needed.
-    try:
-        ctypes.CDLL(str(folder / "libmagic.so.1"), mode=ctypes.RTLD_GLOBAL)
-    except OSError as error:
-        raise LibraryMissing(f"pylibmagic's libmagic does not load ({error})") from None
-    os.environ.setdefault("MAGIC", str(folder / "magic.mgc"))
-
-
 @contextlib.contextmanager
-def _root_logger_untouched() -> Any:
-    """neonize configures the root logger at import, which does nothing if it has a handler."""
-    root = logging.getLogger()
-    guard = logging.NullHandler()
-    root.addHandler(guard)
+def _bare_package(folder: Path) -> Iterator[None]:
+    """neonize's binding of the C functions, without the package that it stands in.
+
+    The package imports its whole Python API, which nobody here uses, sets up the root logger, and
+    brings the code that downloads a library.
+    """
+    bare = {"neonize": folder, "neonize.utils": folder / "utils", "neonize.download": None}
+    for name, path in bare.items():
+        sys.modules[name] = module = ModuleType(name)
+        module.__path__ = [str(path)] if path else []
+    vars(sys.modules["neonize.download"]).update(
+        __GONEONIZE_VERSION__=VERSION, download=_download_nothing
+    )
     try:
         yield
     finally:
-        root.removeHandler(guard)
+        for name in bare:
+            sys.modules.pop(name, None)
+
+
+def _download_nothing() -> None:
+    raise RuntimeError("a library is never downloaded")
