@@ -109,7 +109,11 @@ def _poll(body: Any) -> Content:
 
 
 def _vote(body: Any) -> Content:
-    """A vote is sealed with the secret of its poll, which the client's own file holds."""
+    """A vote stays sealed.
+
+    Its poll's secret opens it, and gives hashes of the options. We send no polls; where the owner
+    has sent one, the chat is theirs.
+    """
     sealed = {"payload": body.vote.encPayload[:FACT], "iv": body.vote.encIV[:FACT]}
     facts = {name: base64.b64encode(value).decode() for name, value in sealed.items()}
     return Content(Kind.VOTE, facts=dict(facts), target=tidy(body.pollCreationMessageKey.ID, 200))
