@@ -85,7 +85,7 @@ def _trace(files: CompanyFiles) -> Trace:
     """Changes whenever the journal was written; empty while it changes under our eyes."""
     try:
         with os.scandir(files.journal) as found:
-            files = [each for each in found if each.name != FOLDER]
-            return tuple(sorted((file.name, file.stat().st_size) for file in files))
+            segments = [each for each in found if each.name != FOLDER]
+            return tuple(sorted((each.name, each.stat().st_size) for each in segments))
     except FileNotFoundError:
         return ()
