@@ -1,6 +1,7 @@
 """What the client says during a pairing, turned into futures; and the messages of that time."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -128,7 +129,8 @@ class Post:
     def keep(self, folder: Path) -> None:
         """The phone is the company's: everything goes into its journal."""
         with self._lock:
-            self._journal = Journal(folder)
+            # Nobody waits for room here, and these are the messages of seconds.
+            self._journal = Journal(folder, most_bytes=sys.maxsize, most_entries=sys.maxsize)
             for raw in self._held:
                 self._journal.append(MESSAGE, raw)
 

@@ -1,5 +1,6 @@
 """What the client says during a pairing, and the messages that come before anybody hosts it."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from bot.whatsapp.callbacks import CONNECTED, PAIR_STATUS
 from bot.whatsapp.events import MESSAGE
-from bot.whatsapp.journal import Journal
+from bot.whatsapp.journal import MOST_BYTES, Journal
 from bot.whatsapp.library import Protos
 from bot.whatsapp.pairing_watch import LIFE, PairingFailed, Post, Watch
 from tests.bot.whatsapp.conftest import MakeEvent
@@ -120,3 +121,18 @@ async def test_messages_to_a_phone_that_is_refused_never_touch_the_disk(
     scene.says(("on_event", (MESSAGE, make_event("para otra empresa"))))
 
     assert not any(tmp_path.iterdir())  # noqa: ASYNC240 - A test may look.
+
+
+def test_the_first_messages_find_room_in_a_journal_that_is_full(tmp_path: Path) -> None:
+    left = Journal(tmp_path)
+    left.append(MESSAGE, b"left")
+    left.close()
+    (file,) = tmp_path.glob("*.journal")
+    os.truncate(file, MOST_BYTES)  # As if there were much more in it.
+    post = Post()
+
+    post.take(b"early")
+    post.keep(tmp_path)
+    post.take(b"later")
+
+    assert journalled(tmp_path) == [b"left", b"early", b"later"]
