@@ -75,15 +75,29 @@ def amendment(key: Document, line: Line, now: datetime) -> tuple[Document, Docum
 
 
 def insertion(line: Line, now: datetime) -> list[Document]:
-    """The change that adds a *line* that comes late: behind those said before it or at its time."""
+    """The change that adds a *line* that comes late: behind those said before it or at its time.
+
+    Those of its time that are known to follow stay behind it.
+    """
+    follows: Document = {
+        "$or": [
+            {"$gt": ["$$this.timestamp", line.at]},
+            {
+                "$and": [
+                    {"$eq": ["$$this.timestamp", line.at]},
+                    {"$in": ["$$this.id", {"$literal": [clean(one) for one in line.before]}]},
+                ]
+            },
+        ]
+    }
     return [
         {
             "$set": {
                 "messages": {
                     "$concatArrays": [
-                        _said("$lte", line.at),
+                        _those({"$not": [follows]}),
                         [{"$literal": to_document(line)}],
-                        _said("$gt", line.at),
+                        _those(follows),
                     ]
                 },
                 "messageCount": {"$add": ["$messageCount", 1]},
@@ -94,8 +108,8 @@ def insertion(line: Line, now: datetime) -> list[Document]:
     ]
 
 
-def _said(when: str, at: datetime) -> Document:
-    return {"$filter": {"input": "$messages", "cond": {when: ["$$this.timestamp", at]}}}
+def _those(which: Document) -> Document:
+    return {"$filter": {"input": "$messages", "cond": which}}
 
 
 def other_holder(company_id: UUID, customer: CustomerRef) -> Document:

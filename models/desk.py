@@ -175,6 +175,7 @@ def _forgotten(raw: Mapping[str, Any]) -> Forgotten:
         raw["text"],
         ai_metadata(raw["ai"]),
         amends=raw.get("amends"),
+        before=tuple(raw.get("before") or ()),
     )
     customer = customer_of({**raw, "id": raw["customer_id"]})
     company_id = UUID(raw["company_id"])

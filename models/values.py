@@ -150,6 +150,7 @@ class Line:
     """One message of a conversation as it is remembered.
 
     ``quote`` is there in a turn only; ``amends`` is the id of a line whose text this one replaces.
+    ``before`` are ids of lines of the same moment that follow: WhatsApp's clock has whole seconds.
     """
 
     id: str
@@ -159,6 +160,7 @@ class Line:
     ai: AiMetadata | None = None
     quote: Quote | None = None
     amends: str | None = None
+    before: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -741,14 +741,17 @@ BEGIN
   SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]'::jsonb) INTO v_rows FROM (
     (SELECT 'inbox' AS ledger, i.id, i.company_id, i.customer_id, c.phone, c.name, c.stage,
             line_id(i.wa_id) AS line, i.sent_at AS at, i.sender, i.content AS text, NULL::jsonb AS ai,
-            i.details ->> 'applied' AS amends
+            i.details ->> 'applied' AS amends,
+            (SELECT jsonb_agg(line_id(n.wa_id)) FROM inbox n
+              WHERE n.company_id = i.company_id AND n.customer_id = i.customer_id
+                AND n.sent_at = i.sent_at AND (n.journal_seq, n.id) > (i.journal_seq, i.id)) AS before
        FROM (SELECT * FROM inbox
               WHERE NOT remembered AND received_at < now() - make_interval(secs => p_age_seconds)
               ORDER BY id LIMIT p_limit) i
        JOIN customers c ON c.company_id = i.company_id AND c.id = i.customer_id)
     UNION ALL
     (SELECT 'outbox', o.id, o.company_id, o.customer_id, c.phone, c.name, c.stage,
-            coalesce(o.wa_id, 'outbox-' || o.id), o.sent_at, 'agent', o.content, o.ai_metadata, NULL
+            coalesce(o.wa_id, 'outbox-' || o.id), o.sent_at, 'agent', o.content, o.ai_metadata, NULL, NULL
        FROM (SELECT * FROM outbox
               WHERE state = 'sent' AND NOT remembered
                 AND sent_at < now() - make_interval(secs => p_age_seconds)

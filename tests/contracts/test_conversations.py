@@ -129,6 +129,20 @@ async def test_a_line_that_comes_late_goes_where_it_belongs(
     assert (found["messageCount"], found["lastInteraction"]) == (5, line(3).at)
 
 
+async def test_a_late_line_goes_before_those_of_its_moment_that_are_known_to_follow(
+    conversations: Conversations,
+) -> None:
+    ana, moment = customer(), line(1).at
+    second, third, other = (replace(line(number), at=moment) for number in (2, 3, 9))
+    await conversations.append(COMPANY, ana, [line(0), other, second, third])
+    first = replace(line(1), before=(second.id, third.id))
+
+    await conversations.append(COMPANY, ana, [first], late=True)
+
+    lines = await conversations.last(COMPANY, ana.id)
+    assert [one.id for one in lines] == ["wa-0", "wa-9", "wa-1", "wa-2", "wa-3"]
+
+
 async def test_what_a_late_line_says_is_never_taken_for_a_command(
     conversations: Conversations,
 ) -> None:

@@ -550,6 +550,20 @@ async def test_history_not_yet_written_is_found_until_it_is_marked(
     assert await desk.unremembered(age_seconds=0) == []
 
 
+async def test_history_knows_which_lines_of_the_same_second_follow(
+    ledger: Ledger, desk: Desk, company: UUID
+) -> None:
+    first = message(company)
+    later = [message(company, sent_at=first.sent_at) for _ in range(2)]
+    for one in (first, *later, message(company)):
+        await accept(ledger, one)
+
+    found = {note.line.id: note.line.before for note in await desk.unremembered(age_seconds=0)}
+
+    assert set(found[first.wa_id]) == {one.wa_id for one in later}
+    assert found[later[1].wa_id] == ()
+
+
 async def test_a_paused_company_answers_nobody(ledger: Ledger, company: UUID, look: Any) -> None:
     kept = await accept(ledger, message(company))
     await look.execute("UPDATE companies SET paused = true WHERE id = $1", company)
