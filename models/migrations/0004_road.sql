@@ -800,12 +800,6 @@ BEGIN
        OR h.id IS NULL AND coalesce(c.whatsapp_session_data ->> 'reason', 'stopped') <> 'stopped';
 END $$;
 
--- What `lyrox status` shows of the ledger and the companies.
-CREATE FUNCTION desk_overview() RETURNS jsonb LANGUAGE plpgsql AS $$
-BEGIN
-  PERFORM enter_system();
-  RETURN jsonb_build_object(
-    'companies', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'slug', c.slug,
 -- The companies whose sessions a host owns, each with the fence of that ownership.
 CREATE FUNCTION desk_held(p_host uuid) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
@@ -814,6 +808,12 @@ BEGIN
            WHERE host_id = p_host);
 END $$;
 
+-- What `lyrox status` shows of the ledger and the companies.
+CREATE FUNCTION desk_overview() RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM enter_system();
+  RETURN jsonb_build_object(
+    'companies', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'slug', c.slug,
         'name', c.name, 'active', c.active AND u.status = 'active', 'paused', c.paused,
         'host', h.id, 'shard', h.shard, 'reason', c.whatsapp_session_data ->> 'reason',
         'phone_seen', c.whatsapp_session_data ->> 'phone_seen_at')
