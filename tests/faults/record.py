@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tests.faults.tally import Row, markdown
+from tests.faults.tally import Row, markdown, put
 
 BEGIN, END = "<!-- kills: begin -->", "<!-- kills: end -->"
 
@@ -129,10 +129,4 @@ def _named(kill: Kill) -> str:
 
 def save(kills: Sequence[Kill], document: Path) -> None:
     """Put the table where *document* has room for it. Raises ValueError where it has none."""
-    text = document.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{document} has no room for the table: {BEGIN} … {END}")
-    whole = f"{before}{BEGIN}\n{table(kills)}\n{END}{after}"
-    document.write_text(whole, encoding="utf-8")
+    put(table(kills), document, BEGIN, END)

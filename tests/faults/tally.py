@@ -1,17 +1,20 @@
 """The table of what was broken and what became of it: one row a fault, added as it is found.
 
 Rows are JSON lines in ``var/faults/table.jsonl``; ``python -m tests.faults.tally`` prints them
-as the table of docs/reliability.md, all tries of one fault in one row.
+as a table, all tries of one fault in one row, and with ``--save`` puts it into docs/reliability.md.
 """
 
 import fcntl
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-TABLE = Path(__file__).resolve().parents[2] / "var" / "faults" / "table.jsonl"
+REPOSITORY = Path(__file__).resolve().parents[2]
+TABLE = REPOSITORY / "var" / "faults" / "table.jsonl"
+DOCUMENT = REPOSITORY / "docs" / "reliability.md"
+BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
 _HEAD = "| fault | tries | lost | doubled | disordered | wrong | unresolved | seconds to recover |"
 
 
@@ -71,5 +74,22 @@ def markdown(rows: Iterable[Row]) -> str:
     return "\n".join((_HEAD, rule, *(row.line() for row in rows)))
 
 
+def put(text: str, into: Path, begin: str, end: str) -> None:
+    """Replace what *into* has between two marks. Raises ValueError where they are not there."""
+    before, found, rest = into.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"{into} has no room for the table: {begin} … {end}")
+    into.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def main(words: Sequence[str]) -> None:
+    """Print the table, and keep it where that is asked for."""
+    text = markdown(read())
+    sys.stdout.write(text + "\n")
+    if "--save" in words:
+        put(text, DOCUMENT, BEGIN, END)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(markdown(read()) + "\n")
+    main(sys.argv[1:])

@@ -19,8 +19,8 @@ from tests.system.warm import Warm
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
 DEADLINE_SECONDS = 3.0
-MOST_SILENCE = 2 * DEADLINE_SECONDS + 2.0
-"""And two seconds for the road on a machine that is busy with us."""
+MOST_SILENCE = 2 * DEADLINE_SECONDS + 5.0
+"""And five seconds for the road on a machine that is busy with us."""
 BREAKER_SECONDS = 45.0
 """As long as a breaker that opened twice is open, and one more try of every turn."""
 
