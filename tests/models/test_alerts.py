@@ -1,10 +1,8 @@
 """What the ledger's steps leave behind for alerts and integrators, and the queues to them."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -12,14 +10,17 @@ import pytest
 
 from models.alerts import AlertDesk, Outlet
 from models.customers import pause_customer
-from models.database import Database, connect
+from models.database import Database
 from models.desk import Desk
 from models.ledger import Ledger
 from models.ledger_rows import Claim
 from models.products import set_product
 from models.values import Channel, Kind, Sender, Stage
-from tests.builders import admin, make_company, message, reply
+from tests.builders import make_company, message, reply
+from tests.one_database import database, db, look
 from tests.schemas import SCHEMAS
+
+__all__ = ["database", "db", "look"]
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOST = uuid4()
@@ -109,32 +110,6 @@ class Shop:
             self.id,
         )
         return [(row["type"], _json(row["p"])["data"]) for row in rows]
-
-
-class Make(Protocol):
-    """The `make_database` fixture."""
-
-    def __call__(self, template: str = "template0") -> AbstractAsyncContextManager[str]: ...
-
-
-@pytest.fixture(scope="module")
-async def database(make_database: Make, template: str) -> AsyncIterator[str]:
-    """One database for all; each test looks at a company of its own."""
-    async with make_database(template) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-async def db(database: str) -> AsyncIterator[Database]:
-    async with connect(database, connections=3) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-async def look(database: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await admin(database)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

@@ -1,15 +1,15 @@
 """With 10,000 customers and 1,000,000 ledger rows every query on the road uses an index."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from tests.conftest import MakeDatabase
 from tests.models.big import COMPANY, HOST, customer, faults, former, load, plans, row, turn
 
 C, H = COMPANY, HOST
@@ -87,15 +87,9 @@ OFF_THE_ROAD = {
 }  # fmt: skip
 
 
-class Make(Protocol):
-    """The `make_database` fixture."""
-
-    def __call__(self, template: str = "template0") -> AbstractAsyncContextManager[str]: ...
-
-
 @pytest.fixture(scope="module")
 async def big(
-    make_database: Make, template: str, admin_url: str
+    make_database: MakeDatabase, template: str, admin_url: str
 ) -> AsyncIterator[asyncpg.Connection]:
     """A superuser's connection to a database of the promised size."""
     async with make_database(template) as url:

@@ -1,8 +1,6 @@
 """A number that changes hands: whoever has it now sees and hears nothing of who had it before."""
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -11,12 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.whatsapp.identity import customer_phone
-from models.database import Database, connect
+from models.database import Database
 from models.ledger import Ledger
 from models.ledger_rows import Accepted
 from models.owner import OwnerDesk
 from models.values import Address, Channel, InboundMessage, Sender
-from tests.builders import admin, make_company, message, reply
+from tests.builders import make_company, message, reply
+from tests.one_database import database, db, look
+
+__all__ = ["database", "db", "look"]
 
 HOST = uuid4()
 PHONE, OLD, NEW = "+13055550100", "71", "72"
@@ -51,31 +52,6 @@ class Line:
         """Each account's number."""
         rows = await self.rows("customers", "whatsapp_lid, phone")
         return dict(rows)
-
-
-class Make(Protocol):
-    """The `make_database` fixture."""
-
-    def __call__(self, template: str = "template0") -> AbstractAsyncContextManager[str]: ...
-
-
-@pytest.fixture(scope="module")
-async def database(make_database: Make, template: str) -> AsyncIterator[str]:
-    async with make_database(template) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-async def db(database: str) -> AsyncIterator[Database]:
-    async with connect(database, connections=2) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-async def look(database: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await admin(database)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

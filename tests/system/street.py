@@ -142,13 +142,3 @@ async def _pair(street: Street, slugs: Sequence[str]) -> None:
         owners[str(company)]["number"]: slug.title()
         for company, slug in zip(companies, slugs, strict=True)
     }
-
-
-def processes_about(company: UUID) -> list[str]:
-    """The processes that were executed for a company."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if str(company).encode() in process.read_bytes():
-                found.append(process.parent.name)
-    return found

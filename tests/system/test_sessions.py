@@ -12,7 +12,8 @@ from uuid import UUID
 import pytest
 
 from tests.conftest import MakeDatabase
-from tests.system.street import Street, open_street, processes_about
+from tests.processes import processes_about
+from tests.system.street import Street, open_street
 
 pytestmark = [pytest.mark.whatsapp, pytest.mark.timeout(120)]
 

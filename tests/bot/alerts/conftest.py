@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -19,10 +19,13 @@ from bot.alerts.signing import signing_secret
 from bot.config import Settings
 from bot.metrics import Metrics
 from models.alerts import AlertDesk
-from models.database import Database, connect
-from tests.builders import admin, make_company
+from models.database import Database
+from tests.builders import make_company
 from tests.fakes.receiver import Receiver, open_receiver
+from tests.one_database import database, db, look
 from tests.schemas import faults
+
+__all__ = ["database", "db", "look"]
 
 MASTER = "0123456789abcdef0123456789abcdef"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -99,33 +102,7 @@ class Scene:
             )
 
 
-class Make(Protocol):
-    """The `make_database` fixture."""
-
-    def __call__(self, template: str = "template0") -> AbstractAsyncContextManager[str]: ...
-
-
 OpenScene = Callable[..., AbstractAsyncContextManager[Scene]]
-
-
-@pytest.fixture(scope="module")
-async def database(make_database: Make, template: str) -> AsyncIterator[str]:
-    """One database for a file; what a test left open is closed before the next."""
-    async with make_database(template) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-async def db(database: str) -> AsyncIterator[Database]:
-    async with connect(database, connections=4) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-async def look(database: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await admin(database)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from bot.config import Daemon, Settings
 from bot.whatsapp.pairing import pair
 from bot.whatsapp.states import Reason
 from tests.bot.whatsapp.street import street
-from tests.bot.whatsapp.test_pairing import children
+from tests.processes import processes_about
 from tests.whatsapp_server.server import WhatsAppServer
 
 pytestmark = [pytest.mark.whatsapp, pytest.mark.timeout(120)]
@@ -54,10 +54,10 @@ async def test_a_pairing_with_its_code_on_show_ends_hard(
     events = pair(company, settings, environ=os.environ | server.environment)
     async with aclosing(events):
         assert (await anext(events)).event == "qr"
-        (child,) = children(company)
+        (child,) = processes_about(company)
         if frozen:  # It cannot even see that its parent has left.
             os.kill(int(child), signal.SIGSTOP)
         began = time.monotonic()
 
     assert time.monotonic() - began < seconds
-    assert children(company) == []
+    assert processes_about(company) == []

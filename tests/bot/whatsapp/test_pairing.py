@@ -12,6 +12,7 @@ from bot.whatsapp.locks import holding
 from bot.whatsapp.pairing import PairEvent, pair
 from bot.whatsapp.qr import qr_text
 from tests.fakes.connection import SessionFile
+from tests.processes import processes_about
 from tests.whatsapp_server.nodes import Node
 from tests.whatsapp_server.server import WhatsAppServer
 
@@ -34,16 +35,6 @@ def files_of(settings: Settings, company: UUID) -> CompanyFiles:
     return files
 
 
-def children(company: UUID) -> list[str]:
-    """The processes that were executed for this company."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if str(company).encode() in process.read_bytes():
-                found.append(process.parent.name)
-    return found
-
-
 async def everything(company: UUID, settings: Settings, environ: dict[str, str]) -> list[PairEvent]:
     return [event async for event in pair(company, settings, environ=os.environ | environ)]
 
@@ -56,7 +47,7 @@ async def test_without_a_way_to_whatsapp_one_sentence_says_so(
     assert (event.event, event.reason) == ("failed", "unreachable")
     assert "WhatsApp cannot be reached" in event.sentence
     assert set(event.as_json()) == {"event", "reason", "sentence"}
-    assert children(company) == []
+    assert processes_about(company) == []
 
 
 async def test_a_paired_company_says_so_at_once_even_while_its_session_runs(
@@ -108,9 +99,9 @@ async def test_an_abandoned_pairing_leaves_no_process_and_the_next_one_can_begin
         events = pair(company, settings, environ=os.environ | server.environment)
         async with contextlib.aclosing(events):
             codes.append((await anext(events)).code)
-            assert len(children(company)) == 1
+            assert len(processes_about(company)) == 1
 
-        assert children(company) == []
+        assert processes_about(company) == []
         with holding(files_of(settings, company).lock) as free:
             assert free
     assert len(set(codes)) == 2
@@ -134,7 +125,7 @@ async def test_a_scan_pairs_and_leaves_a_note_of_whose_number_it_is(
     assert note is not None
     assert (note.phone, note.platform) == ("+5215512345678", "android")
     assert files.session.stat().st_mode & 0o077 == 0
-    assert children(company) == []
+    assert processes_about(company) == []
     asked = [node.child("sync", "collection").get("name") for node in server.seen]
     assert "critical_block" in asked, "the client left before the phone had handed over its keys"
     assert server.unanswered == {}

@@ -10,7 +10,7 @@ import pytest
 
 from bot.config import Daemon, Settings
 from bot.whatsapp.pairing import PairEvent, pair
-from tests.bot.whatsapp.test_pairing import children
+from tests.processes import processes_about
 from tests.whatsapp_server.connection import Connection
 from tests.whatsapp_server.faults import failure
 from tests.whatsapp_server.server import WhatsAppServer
@@ -55,7 +55,7 @@ async def test_a_line_that_is_lost_while_the_code_is_shown_ends_the_pairing(
 
     assert (shown.event, failed.event, failed.reason) == ("qr", "failed", "expired")
     assert failed.sentence.endswith("Get a new one with `lyrox pair`.")
-    assert children(company) == []
+    assert processes_about(company) == []
 
 
 async def test_a_client_that_is_refused_before_any_code_is_told(
@@ -67,7 +67,7 @@ async def test_a_client_that_is_refused_before_any_code_is_told(
     (failed,) = await attempt(server, settings, company)
 
     assert (failed.event, failed.reason) == ("failed", "fault")
-    assert children(company) == []
+    assert processes_about(company) == []
 
 
 @pytest.mark.slow
@@ -81,7 +81,7 @@ async def test_a_server_that_shows_no_code_is_waited_for_half_a_minute(
     (failed,) = await attempt(server, settings, company)
 
     assert (failed.event, failed.reason) == ("failed", "unreachable")
-    assert children(company) == []
+    assert processes_about(company) == []
 
 
 @pytest.mark.slow
@@ -96,4 +96,4 @@ async def test_codes_that_nobody_scans_run_out_after_six(
     assert [event.expires_in for event in shown] == [60.0, *[20.0] * 5]
     assert len({event.code for event in shown}) == 6
     assert (failed.event, failed.reason) == ("failed", "expired")
-    assert children(company) == []
+    assert processes_about(company) == []

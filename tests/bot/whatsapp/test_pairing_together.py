@@ -14,8 +14,9 @@ from bot.config import Settings
 from bot.whatsapp import session_file
 from bot.whatsapp.files import Pairing as Note
 from bot.whatsapp.pairing import Decide, PairEvent, Pairing, keep
-from tests.bot.whatsapp.test_pairing import children, company, files_of, settings
+from tests.bot.whatsapp.test_pairing import company, files_of, settings
 from tests.fakes.connection import SessionFile
+from tests.processes import processes_about
 from tests.whatsapp_server.people import Owner
 from tests.whatsapp_server.server import WhatsAppServer
 
@@ -82,7 +83,7 @@ async def test_whoever_comes_later_sees_the_same_code_and_may_have_another_numbe
 
         assert joined.code == shown.code
         assert shown.expires_in - 30 < joined.expires_in < shown.expires_in
-        assert len(children(company)) == 1
+        assert len(processes_about(company)) == 1
 
         await server.scan(owner, shown.code)
         linked = await until(first, "linked")
@@ -104,7 +105,7 @@ async def test_those_who_joined_go_on_when_the_one_who_began_leaves_or_is_killed
         async with following(server, settings, company) as first:
             shown = await anext(first)
             assert (await anext(second)).code == shown.code
-            (child,) = children(company)
+            (child,) = processes_about(company)
             os.kill(int(child), signal.SIGKILL)
 
         again = await until(second, "qr", "failed")
@@ -119,7 +120,7 @@ async def test_a_process_that_is_killed_is_told_as_a_fault_to_the_one_who_began(
     deaf = {"HTTPS_PROXY": "http://10.255.255.1:9"}  # Nobody answers there for 8 s.
     events = Pairing(company, settings, environ=os.environ | deaf).events()
     coming = asyncio.ensure_future(anext(events))
-    while not (found := children(company)):  # noqa: ASYNC110 - The kernel tells nobody.
+    while not (found := processes_about(company)):  # noqa: ASYNC110 - The kernel tells nobody.
         await asyncio.sleep(0.01)
     os.kill(int(found[0]), signal.SIGKILL)
 
