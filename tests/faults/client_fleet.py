@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -13,6 +13,7 @@ from tests.faults.ground import Ground
 from tests.system.lines import append
 from tests.system.phone import Phones
 from tests.system.warm import Child, warm
+from tests.whatsapp_server.nodes import Node
 from tests.whatsapp_server.nursery import seed
 from tests.whatsapp_server.people import Customer, Owner, Received
 from tests.whatsapp_server.server import WhatsAppServer
@@ -49,7 +50,11 @@ class LoopbackPhones(Phones):
         owner = self._owners[company]
         customer = self._customer(owner, phone)
         stanza = customer.write(owner, text, wa_id=wa_id)
-        self._server.spawn(self._server.deliver(owner, stanza))
+        self._server.spawn(self._deliver(owner, stanza))
+
+    async def _deliver(self, owner: Owner, stanza: Node) -> None:
+        with suppress(ConnectionResetError):  # The client has died; it comes after the next login.
+            await self._server.deliver(owner, stanza)
 
     def switch(self, company: UUID, phone: str, *, on: bool) -> None:
         """A customer's phone, on or off."""
