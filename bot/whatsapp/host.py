@@ -22,7 +22,7 @@ from bot.whatsapp.states import Reason, State
 from bot.whatsapp.suspects import Suspects
 from bot.wire import Wire
 
-_LONGEST_PAUSE = 2.0
+_LONGEST_PAUSE = 1.0
 """Messages move on that soon after PostgreSQL is back."""
 
 
@@ -113,5 +113,10 @@ def arrivals_of(host: Host, files: CompanyFiles, journal: Journal) -> Arrivals:
         MessageReader(files.company_id, host.protos, horizon),
         accept=host.accept,
         now=host.now,
-        patience=lambda attempt: backoff(attempt, first=0.5, longest=_LONGEST_PAUSE),
+        patience=pause_before,
     )
+
+
+def pause_before(attempt: int) -> float:
+    """Seconds until a store that was away is given a message again; *attempt* from 0."""
+    return backoff(attempt, first=0.5, longest=_LONGEST_PAUSE)
