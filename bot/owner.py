@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 from uuid import UUID
@@ -11,7 +10,7 @@ from bot.background import Background
 from bot.memory import Memory
 from bot.metrics import Metrics
 from bot.owner_words import Command, answer, command_of
-from bot.wire import Outgoing, Wire
+from bot.wire import Outgoing, Wire, new_secret
 from models.companies import pause_company
 from models.errors import LyroxError
 from models.owner import OwnerDesk
@@ -19,7 +18,6 @@ from models.values import Channel, InboundMessage, Line
 
 log = logging.getLogger(__name__)
 
-SECRET_BYTES = 32
 KNOWN_COMMANDS = 1000
 PATIENCE_SECONDS = 120.0
 """So long an answer to a command waits for its session."""
@@ -43,7 +41,7 @@ class OwnChat:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 wire = await self._wire(company_id)
-            await wire.send(Outgoing(chat, text, secrets.token_bytes(SECRET_BYTES)))
+            await wire.send(Outgoing(chat, text, new_secret()))
         except (LyroxError, TimeoutError) as error:
             log.warning("a command has no answer", extra={"company": company_id, "why": str(error)})
 

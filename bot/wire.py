@@ -1,5 +1,6 @@
 """What delivery needs of a channel: the seam between our road and the outside world."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,6 +8,14 @@ from uuid import UUID
 
 from models.errors import LyroxError
 from models.values import Channel, Quote
+
+SECRET_BYTES = 32
+"""``messageContextInfo.messageSecret`` is 32 random bytes in WhatsApp's own clients."""
+
+
+def new_secret() -> bytes:
+    """What tells one try of a send from every other."""
+    return secrets.token_bytes(SECRET_BYTES)
 
 
 class NotSent(LyroxError):

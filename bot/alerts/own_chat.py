@@ -4,15 +4,12 @@ It goes straight into the wire, past the outbox and its couriers: no row of a cu
 involved, so it can neither be taken for a reply nor silenced as one.
 """
 
-import secrets
 from typing import Protocol
 from uuid import UUID
 
 from bot.alerts.carriers import NotDelivered, Parcel
-from bot.wire import NotSent, Outgoing, Unconfirmed, Wire
+from bot.wire import NotSent, Outgoing, Unconfirmed, Wire, new_secret
 from models.errors import GiveUp
-
-SECRET_BYTES = 32
 
 
 class Delivery(Protocol):
@@ -46,7 +43,7 @@ class OwnChats:
         if wire is None or parcel.composed is None:
             raise NotDelivered("WhatsApp is not connected here")
         text = f"*LYROX · {parcel.company}*\n{parcel.composed.text}"
-        secret = secrets.token_bytes(SECRET_BYTES)
+        secret = new_secret()
         try:
             await wire.send(Outgoing(parcel.route.address, text, secret))
         except NotSent as error:

@@ -1,0 +1,237 @@
+"""A wire's sends: the last look, one in flight, and the end of each on record, whatever happens."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+from uuid import UUID
+
+from bot.insistence import insist
+from bot.metrics import Metrics
+from bot.wire import (
+    NotSent,
+    Outgoing,
+    OwnerHand,
+    TakenOver,
+    Unconfirmed,
+    Unsettled,
+    Wire,
+    new_secret,
+)
+from models.errors import GiveUp, RetryLater
+from models.ledger import Ledger
+from models.ledger_rows import Part
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+CLOSE_SECONDS = 3.0
+"""A stop of all sessions takes ten at most, and closing a dead line alone takes the client five."""
+
+LOOK_AGAIN_SECONDS = 0.1
+"""A last look that is older than this does not count: a pause holds within 300 ms."""
+
+Left = tuple[str | None, bool]
+"""The id a part left under, and whether that is certain; (None, False): it did not leave."""
+
+NOT_LEFT: Left = (None, False)
+
+
+class Sending:
+    """Hands parts to one wire, one at a time; while one is on its way, the next is made ready.
+
+    So at most two are `sending`: the one in flight and the one whose call into the wire is next.
+    *fence* proves that the session is still ours; *oldest_seconds* is the age at which a part is
+    not said any more.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        ledger: Ledger,
+        metrics: Metrics,
+        *,
+        host: UUID,
+        fence: int,
+        oldest_seconds: float,
+    ) -> None:
+        self._wire = wire
+        self._ledger = ledger
+        self._metrics = metrics
+        self._host = host
+        self._fence = fence
+        self._oldest_seconds = oldest_seconds
+        self._next = asyncio.Lock()
+        self._in_flight = asyncio.Lock()
+        self.closed = False
+
+    async def close(self) -> None:
+        """Begin nothing more; returns when nothing is about to be handed to the wire.
+
+        What still holds the wire after `CLOSE_SECONDS` is in the client's hands already.
+        """
+        self.closed = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS), self._next, self._in_flight:
+                return
+
+    async def send(
+        self, part: Part, sessions_hash: str | None, picture: bytes | None = None
+    ) -> Left:
+        """Let *part* leave, if it still may; raises RetryLater when it certainly did not."""
+        while True:
+            secret, hand = new_secret(), self._wire.owner_hand(part.chat)
+            async with self._turn(part, hand, secret, sessions_hash) as outcome:
+                if outcome == "go":
+                    outgoing = Outgoing(part.chat, part.text, secret, hand, picture, part.quote)
+                    return await self._hand_over(part, outgoing, sessions_hash)
+            if outcome != "again":
+                self._metrics.unsent(outcome)
+                return NOT_LEFT
+
+    async def settle(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Decide sends whose end nobody saw, as `Ledger.unsettled` tells them."""
+        if not rows:
+            return
+        company = self._wire.company_id
+        questions = [
+            Unsettled(row["id"], row["chat"], bytes.fromhex(row["secret"]), row["sessions_hash"])
+            for row in rows
+        ]
+        secret_of = {question.outbox_id: question.secret for question in questions}
+        for found in await self._wire.settle(questions):
+            log.info("send settled", extra={"outbox": found.outbox_id, "sent": found.sent})
+            self._metrics.settled(sent=found.sent)
+            if found.sent:
+                await self._ledger.sent(company, found.outbox_id, found.wa_id, confirmed=False)
+            else:
+                await self._unsent(found.outbox_id, secret_of[found.outbox_id], "it never left")
+
+    async def settle_former(self, chat: str | None, fence: int | None) -> None:
+        """Decide what holders of the session before *fence* left open; None: all of them."""
+        company, channel = self._wire.company_id, self._wire.channel
+        await self.settle(await self._ledger.unsettled(company, channel, chat, fence))
+
+    async def settle_dropped(self, chat: str | None, held: Collection[int]) -> None:
+        """Decide sends of ours that nobody watches: a store was away when they ended."""
+        company, channel = self._wire.company_id, self._wire.channel
+        rows = await self._ledger.unsettled(company, channel, chat, self._fence + 1)
+        await self.settle([row for row in rows if row["id"] not in held])
+
+    async def insist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Only this process knows how a send ended: the ledger is told until it has heard.
+
+        Once closed it is tried once; the next owner of the session settles the row.
+        """
+        return await insist(write, "the end of a send", going=lambda: not self.closed)
+
+    @asynccontextmanager
+    async def _turn(
+        self, part: Part, hand: OwnerHand, secret: bytes, sessions_hash: str | None
+    ) -> AsyncIterator[str]:
+        """The wire is this part's where the outcome is go; again: the look has become too old."""
+        async with self._next:
+            self._must_be_open()
+            outcome = await self._last_look(part, hand, secret, sessions_hash)
+            looked = time.monotonic()
+            if outcome == "go":
+                await self._in_flight.acquire()
+        if outcome != "go":
+            yield outcome
+            return
+        try:
+            yield await self._still(part, secret, looked)
+        finally:
+            self._in_flight.release()
+
+    async def _still(self, part: Part, secret: bytes, looked: float) -> str:
+        """Nothing is awaited on the way from a yes to the call into the wire."""
+        late = time.monotonic() - looked > LOOK_AGAIN_SECONDS
+        if late or self.closed or not self._wire.connected:
+            await self._take_back(part.id, secret, "another send was in the way")
+            self._must_be_open()
+            return "again"
+        return "go"
+
+    def _must_be_open(self) -> None:
+        if self.closed or not self._wire.connected:
+            raise RetryLater("nothing can leave by this wire now")
+
+    async def _last_look(
+        self, part: Part, hand: OwnerHand, secret: bytes, sessions_hash: str | None
+    ) -> str:
+        """Whether this part may leave now: go, stopped or gone.
+
+        The wire looks at the owner's hand once more in the moment in which the client gets the
+        text.
+        """
+        outcome = "stopped"
+        if not hand.pending:
+            outcome = await self._begin(part, secret, sessions_hash)
+        if hand.pending or (outcome == "go" and self._wire.owner_hand(part.chat) != hand):
+            await self._stop(part)
+            return "stopped"
+        return outcome
+
+    async def _begin(self, part: Part, secret: bytes, sessions_hash: str | None) -> str:
+        try:
+            return await self._ledger.sending(
+                part,
+                host=self._host,
+                fence=self._fence,
+                secret=secret,
+                sessions_hash=sessions_hash,
+                oldest_seconds=self._oldest_seconds,
+            )
+        except RetryLater:
+            # It may have been committed all the same; nothing has left yet.
+            await self._unsent(part.id, secret, "the ledger did not answer")
+            raise
+
+    async def _hand_over(self, part: Part, outgoing: Outgoing, sessions_hash: str | None) -> Left:
+        try:
+            return await self._wire.send(outgoing), True
+        except TakenOver:
+            await self._stop(part)
+            self._metrics.unsent("stopped")
+            return NOT_LEFT
+        except NotSent as error:
+            await self._unsent(part.id, outgoing.secret, str(error))
+            raise RetryLater(str(error)) from error
+        except GiveUp as error:
+            log.warning("WhatsApp refuses a reply", extra={"outbox": part.id, "why": str(error)})
+            await self._unsent(part.id, outgoing.secret, str(error), give_up=True)
+            return NOT_LEFT
+        except Unconfirmed:
+            return await self._find_out(part, outgoing.secret, sessions_hash)
+
+    async def _find_out(self, part: Part, secret: bytes, sessions_hash: str | None) -> Left:
+        question = Unsettled(part.id, part.chat, secret, sessions_hash)
+        found = (await self._wire.settle([question]))[0]
+        self._metrics.settled(sent=found.sent)
+        if found.sent:
+            return found.wa_id or f"outbox-{part.id}", False
+        await self._unsent(part.id, secret, "it never left")
+        raise RetryLater("a send failed before it left")
+
+    async def _stop(self, part: Part) -> None:
+        await self.insist(lambda: self._ledger.stop(part.company_id, part.id, "paused: owner"))
+
+    async def _unsent(
+        self, outbox_id: int, secret: bytes, reason: str, *, give_up: bool = False
+    ) -> None:
+        self._metrics.unsent("failed" if give_up else "not_sent")
+        await self._take_back(outbox_id, secret, reason, give_up=give_up)
+
+    async def _take_back(
+        self, outbox_id: int, secret: bytes, reason: str, *, give_up: bool = False
+    ) -> None:
+        company = self._wire.company_id
+        await self.insist(
+            lambda: self._ledger.unsent(
+                company, outbox_id, secret=secret, give_up=give_up, reason=reason[:200]
+            )
+        )

@@ -1,0 +1,63 @@
+"""Several chats on one account: one send in flight, the next made ready, all others wait."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.builders import message
+from tests.road.conftest import Echo, OpenScene, Scene
+
+CHATS = [f"1305555010{number}@s.whatsapp.net" for number in range(3)]
+
+
+@pytest.fixture
+async def busy(open_scene: OpenScene) -> AsyncIterator[Scene]:
+    """Three customers have been answered; one answer is in flight and takes its time."""
+    async with open_scene(handlers=[Echo()]) as scene:
+        scene.wire.seconds = 0.6
+        for chat in CHATS:
+            await scene.receive(message(scene.company, "hola", chat=chat, phone=f"+{chat[:11]}"))
+
+        async def one_is_next() -> bool:
+            return sorted(await scene.rows("outbox")) == ["ready", "sending", "sending"]
+
+        await scene.until(one_is_next)
+        yield scene
+
+
+async def test_while_one_is_in_flight_one_more_is_made_ready_and_each_leaves_once(
+    busy: Scene,
+) -> None:
+    assert busy.wire.texts() == []
+
+    await busy.arrived(3)
+    await asyncio.sleep(0.3)
+
+    assert sorted(one.chat for one in busy.wire.arrived) == CHATS
+    assert await busy.rows("outbox") == ["sent"] * 3
+
+
+async def test_a_pause_that_comes_while_another_send_takes_long_still_holds(busy: Scene) -> None:
+    pause = "UPDATE customers SET paused_until = now() + interval '1 hour', pause_reason = 'owner'"
+    await busy.look.execute(pause)
+
+    await busy.arrived(1)
+
+    async def stopped() -> bool:
+        return sorted(await busy.rows("outbox")) == ["sent", "stopped", "stopped"]
+
+    await busy.until(stopped)
+    assert len(busy.wire.arrived) == 1
+
+
+async def test_what_was_made_ready_on_a_wire_that_closes_waits_for_the_next_one(
+    busy: Scene,
+) -> None:
+    await busy.road.delivery.detach(busy.company)
+
+    assert sorted(await busy.rows("outbox")) in (
+        ["ready", "ready", "sending"],
+        ["ready", "ready", "sent"],
+    )
+    assert len(busy.wire.arrived) <= 1
