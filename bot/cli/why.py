@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import Any
 
 from bot.cli.arguments import Arguments
@@ -100,7 +101,7 @@ def _pretty(said: Mapping[str, Any]) -> Iterator[str]:
         yield from _rest(said)
         return
     yield ""
-    yield from _facts(_who(said) | (said["turn"] or {}) | (said["model"] or {}) | said["checks"])
+    yield from _facts(_who(said) | _turn(said["turn"]) | _model(said["model"]) | said["checks"])
     left = ("ROW", "STATE", "SENT", "WHATSAPP", "WHY", "TEXT")
     for heads, rows in (
         (("MESSAGE", "ROW", "CAME", "STATE", "WHY", "TEXT"), map(_message, said["messages"])),
@@ -126,10 +127,40 @@ def _who(said: Mapping[str, Any]) -> dict[str, Any]:
     return {"company": said["company"], "customer": (said["customer"] or {}).get("phone")}
 
 
+def _turn(turn: Mapping[str, Any] | None) -> dict[str, Any]:
+    if turn is None:
+        return {}
+    times = {"opened": _clock(turn["opened_at"]), "closed": _clock(turn["closed_at"])}
+    return {"turn": turn["id"], "state": turn["state"], **times, "handler": turn["handler"]}
+
+
+def _model(model: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Who answered, at what cost."""
+    if model is None:
+        return {}
+    tokens = f"{model['tokens']}"
+    if model["tokens_in"] is not None:
+        tokens += f" ({model['tokens_in']} read, {model['tokens_out']} written)"
+    return {
+        "model": f"{model['model']} at {model['target']}",
+        "prompt hash": model["prompt_hash"],
+        "tokens": tokens,
+        "cost": model["cost"],
+        "milliseconds": model["milliseconds"],
+    }
+
+
+def _clock(moment: str | None) -> str | None:
+    """The operator's own time, to the second."""
+    if moment is None:
+        return None
+    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+
+
 def _facts(facts: Mapping[str, Any]) -> Iterator[str]:
     """Aligned, without what is not there; ``table`` keeps foreign text from moving the cursor."""
     rows = [
-        (f"{name.replace('_', ' ')}:", value)
+        (f"{name}:", value)
         for name, value in facts.items()
         if value is not None and not isinstance(value, list)
     ]
@@ -145,11 +176,12 @@ def _shown(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def _message(each: Mapping[str, Any]) -> tuple[object, ...]:
     row = f"inbox-{each['id']}"
-    return each["wa_id"], row, each["received_at"], each["state"], each["reason"], each.get(CONTENT)
+    came = _clock(each["received_at"])
+    return each["wa_id"], row, came, each["state"], each["reason"], each.get(CONTENT)
 
 
 def _part(each: Mapping[str, Any]) -> tuple[object, ...]:
-    sent = each["sent_at"]
+    sent = _clock(each["sent_at"])
     if sent and not each["confirmed"]:
         sent = f"{sent} (unconfirmed)"
     row = f"outbox-{each['id']}"

@@ -31,11 +31,13 @@ BEGIN
   inbox_rows := 0; turn_rows := 0; outbox_rows := 0;
   IF NOT pg_try_advisory_xact_lock(hashtext('lyrox purge')) THEN RETURN; END IF;
 
-  SELECT array_agg(w.id), max(w.id), bool_and(w.received_at < v_before)
+  SELECT array_agg(w.id) FILTER (WHERE w.received_at < v_before), max(w.id),
+         bool_and(w.received_at < v_before)
     INTO v_rows, next_inbox, v_old
     FROM (SELECT id, received_at FROM inbox WHERE id > p_inbox ORDER BY id LIMIT p_limit) w;
   IF v_old IS NOT TRUE THEN next_inbox := NULL; END IF;
-  SELECT array_agg(w.id), max(w.id), bool_and(w.created_at < v_before)
+  SELECT array_agg(w.id) FILTER (WHERE w.created_at < v_before), max(w.id),
+         bool_and(w.created_at < v_before)
     INTO v_notices, next_outbox, v_old
     FROM (SELECT id, created_at FROM outbox WHERE id > p_outbox ORDER BY id LIMIT p_limit) w;
   IF v_old IS NOT TRUE THEN next_outbox := NULL; END IF;

@@ -170,6 +170,21 @@ async def test_one_id_of_two_customers_is_two_lines(few: Conversations, archived
     assert len(await few.last(COMPANY, eva.id, 1000)) == 5
 
 
+async def test_an_id_that_another_customer_takes_in_this_moment_loses_no_line(
+    few: Conversations, archived: Any
+) -> None:
+    ana, eva = await _long(few, 6), await _long(few, 6, "+2")
+
+    async def first() -> None:
+        await few.archive.shorten(COMPANY, eva.id, NOBODY)
+
+    with pytest.raises(RetryLater):  # Between the look and the copy.
+        await breaking(few, 2, first).archive.shorten(COMPANY, ana.id, NOBODY)
+    await few.archive.shorten(COMPANY, ana.id, NOBODY)
+
+    assert {one["customerId"] for one in archived.find()} == {str(ana.id), str(eva.id)}
+
+
 async def test_another_companys_lines_are_neither_moved_nor_in_the_way(
     few: Conversations, archived: Any
 ) -> None:

@@ -66,7 +66,7 @@ ROAD: dict[str, tuple[object, ...]] = {
     "desk_merged": (former(20),),
     "desk_wanted": (H,),
     "desk_workers": (),
-    "desk_purge": (90, 0, 0, 500),
+    "desk_purge": (0, 0, 0, 500),
     "desk_eldest": (H,),
     "road_unwritten": (C, customer(420)),
     "desk_find": ("in-100", row(100), turn(40), turn(40)),
