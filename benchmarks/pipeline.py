@@ -5,19 +5,15 @@
 
 import argparse
 import asyncio
-import shlex
-import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.bench import SIDES, Bench, Plan, say
 from benchmarks.figures import Figures, machine, notes, table
 from benchmarks.population import Population, settled
 from benchmarks.processes import running
-from benchmarks.runs import ROOT, alone, save
+from benchmarks.runs import ROOT, alone, begin, heading, shown
 from bot.embedded import services
-from models.errors import StartupRefused, Unavailable
 
 
 async def run(plan: Plan, root: Path) -> dict[str, Figures]:
@@ -45,12 +41,9 @@ async def _run(plan: Plan, root: Path) -> dict[str, Figures]:
 
 def report(sides: dict[str, Figures], words: Sequence[str], place: str) -> str:
     """The table with what it needs to be understood and repeated."""
-    command = shlex.join(
-        ["python", "-m", "benchmarks.pipeline", *(w for w in words if w != "--save")]
-    )
     return "\n".join(
         [
-            f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {place}",
+            heading("pipeline", words, place),
             "",
             table(sides),
             "",
@@ -88,14 +81,8 @@ def main(words: Sequence[str], root: Path = ROOT) -> str:
     plan, keep = _plan(words)
     place = machine()
     text = report(asyncio.run(run(plan, root)), words, place)
-    print(text, flush=True)
-    if keep:
-        save("pipeline", text)
-    return text
+    return shown("pipeline", text, keep=keep)
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except (StartupRefused, Unavailable) as refusal:
-        sys.exit(str(refusal))
+    begin(main)

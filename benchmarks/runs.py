@@ -1,11 +1,14 @@
 """What every benchmark does with a run: one at a time, and its table kept in the docs."""
 
 import fcntl
-from collections.abc import Iterator
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
-from models.errors import StartupRefused
+from models.errors import StartupRefused, Unavailable
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ROOT = REPOSITORY / "var" / "bench"
@@ -33,6 +36,29 @@ def save(name: str, text: str, document: Path = DOCUMENT) -> None:
     before, _, rest = whole.partition(begin)
     after = rest.partition(end)[2]
     document.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def shown(name: str, text: str, *, keep: bool) -> str:
+    """Print *text*, put it into the docs if it is to be kept, and give it back."""
+    print(text, flush=True)
+    if keep:
+        save(name, text)
+    return text
+
+
+def heading(name: str, words: Sequence[str], place: str) -> str:
+    """The command that makes a table again, the day and the machine."""
+    told = (word for word in words if word != "--save")
+    command = shlex.join(["python", "-m", f"benchmarks.{name}", *told])
+    return f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {place}"
+
+
+def begin(main: Callable[[Sequence[str]], object]) -> None:
+    """Run a benchmark as a program: what refuses it is one sentence."""
+    try:
+        main(sys.argv[1:])
+    except (StartupRefused, Unavailable) as refusal:
+        sys.exit(str(refusal))
 
 
 def line(*cells: str) -> str:

@@ -8,23 +8,19 @@ model that answers at once. The bare bot is `benchmarks.echo_bot`, on the same s
 
 import argparse
 import asyncio
-import shlex
-import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.bench import say
 from benchmarks.figures import machine
 from benchmarks.processes import running
-from benchmarks.runs import ROOT, alone, save
+from benchmarks.runs import ROOT, alone, begin, heading, shown
 from benchmarks.session_bench import Plan, SessionBench
 from benchmarks.session_figures import SessionFigures, tables
 from benchmarks.tenants import Tenants, tenants
 from benchmarks.whatsapp import whatsapp
 from bot.embedded import services
-from models.errors import StartupRefused, Unavailable
 from tests.system.process import Home
 
 _CONVERSATION = {
@@ -68,9 +64,7 @@ def _home(folder: Path, owned: Tenants, name: str, model_url: str) -> Home:
 
 def report(figures: SessionFigures, words: Sequence[str], place: str) -> str:
     """The tables with what they need to be understood and repeated."""
-    told = (word for word in words if word != "--save")
-    command = shlex.join(["python", "-m", "benchmarks.sessions", *told])
-    return f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {place}\n\n{tables(figures)}"
+    return f"{heading('sessions', words, place)}\n\n{tables(figures)}"
 
 
 def _plan(words: Sequence[str]) -> tuple[Plan, bool]:
@@ -91,14 +85,8 @@ def main(words: Sequence[str], root: Path = ROOT) -> str:
     plan, keep = _plan(words)
     place = machine()
     text = report(asyncio.run(run(plan, root)), words, place)
-    print(text, flush=True)
-    if keep:
-        save("sessions", text)
-    return text
+    return shown("sessions", text, keep=keep)
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except (StartupRefused, Unavailable) as refusal:
-        sys.exit(str(refusal))
+    begin(main)
