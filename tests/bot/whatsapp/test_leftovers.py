@@ -8,6 +8,7 @@ import pytest
 
 from bot.whatsapp.aside import Order
 from bot.whatsapp.events import MESSAGE
+from bot.whatsapp.host import pause_before
 from bot.whatsapp.journal import Journal
 from bot.whatsapp.locks import holding
 from bot.whatsapp.states import Reason
@@ -127,3 +128,10 @@ async def test_so_is_what_was_set_aside_once_somebody_orders_it_back(
         await desk.until(lambda: len(desk.messages) == 1)
 
     assert journal.aside.events() == []
+
+
+def test_messages_move_on_within_a_second_after_the_longest_outage() -> None:
+    pauses = [pause_before(attempt) for attempt in range(100)]
+
+    assert max(pauses) <= 1.0
+    assert min(pauses) > 0.3  # And nobody knocks without a rest.
