@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Any
 
@@ -54,8 +53,14 @@ def _either(found: Sequence[Found]) -> str:
 async def _cleared(settings: Settings, stories: Stories, text: str) -> dict[str, Any]:
     """What is still known of something whose rows were cleared."""
     logs = await stories.logged(text)
-    line = await _remembered(settings, text)
-    if not (logs or line or await stories.was_there(text)):
+    known = bool(logs) or await stories.was_there(text)
+    try:
+        line = await _remembered(settings, text)
+    except (RetryLater, Unavailable):
+        if not known:
+            raise
+        line = None
+    if not (known or line):
         raise BadInput(
             f"nothing is known of {text}: give a WhatsApp message id, inbox-N, outbox-N or a"
             " turn's id"
@@ -66,25 +71,20 @@ async def _cleared(settings: Settings, stories: Stories, text: str) -> dict[str,
 
 
 async def _remembered(settings: Settings, text: str) -> dict[str, Any] | None:
-    """The line in a conversation document or its archive; None too where MongoDB is away."""
+    """The line in a conversation document or its archive."""
     async with system_scope():
         companies = await Company.everywhere().only("id", "slug")
-    async with AsyncExitStack() as stack:
-        try:
-            urls = await stack.enter_async_context(
-                urls_of(settings.stores, [MONGOD], progress=progress)
-            )
-            conversations = await stack.enter_async_context(
-                open_conversations(urls.mongo, settings.stores.mongo_database)
-            )
-            for company in companies:
-                if found := await conversations.archive.find(company.id, text):
-                    customer, line = found
-                    said = {"at": line.at.isoformat(), "sender": line.sender.value}
-                    who = {"company": company.slug, "customer": str(customer)}
-                    return who | said | {CONTENT: line.text}
-        except (RetryLater, Unavailable):
-            return None
+    name = settings.stores.mongo_database
+    async with (
+        urls_of(settings.stores, [MONGOD], progress=progress) as urls,
+        open_conversations(urls.mongo, name) as conversations,
+    ):
+        for company in companies:
+            if found := await conversations.archive.find(company.id, text):
+                customer, line = found
+                who = {"company": company.slug, "customer": str(customer)}
+                said = {"at": line.at.isoformat(), "sender": line.sender.value}
+                return who | said | {CONTENT: line.text}
     return None
 
 

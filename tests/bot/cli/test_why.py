@@ -275,11 +275,16 @@ async def test_what_was_cleared_is_told_by_what_remembers_it(
     assert "The conversation still has it:" in lyrox("why", sent.wa_id, "--config", config).out
 
 
-async def test_a_store_that_is_away_is_no_unknown_id(lyrox: Lyrox, tmp_path: Path) -> None:
-    away = write_config(
-        tmp_path,
-        stores={"postgres": "postgres://nobody@127.0.0.1:1/x"},
-        whatsapp={"enabled": False},
-    )
+@pytest.mark.parametrize(
+    "nowhere",
+    [
+        {"postgres": "postgres://nobody@127.0.0.1:1/x"},
+        {"mongo": "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100"},
+    ],
+)
+def test_a_store_that_is_away_is_no_unknown_id(
+    lyrox: Lyrox, database: str, tmp_path: Path, nowhere: dict[str, str]
+) -> None:
+    away = write_config(tmp_path, stores={"postgres": database} | nowhere)
 
     assert lyrox("why", "x", "--config", away).code == 75
