@@ -73,7 +73,7 @@ async def found(folder: Path, ground: Ground) -> Founded:
         stores=ground.urls,
         daemon={"drain_seconds": 2.0},
         conversation={**QUICK, **talk},
-        limits={"messages_per_minute": 1000},
+        limits={"messages_per_minute": 1000, "robot_turns": 0},
         llm={"targets": [target]},
     )
     companies = {await make_company(ground.url, slug=slug): slug.title() for slug in SLUGS}
