@@ -49,7 +49,7 @@ class Aside:
 
     def keep(self, entry: Entry, *, why: str, at: datetime) -> None:
         """Keep an event; it is on the disk when this returns. Raises OSError."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         words = {"code": str(entry.code), "raw": entry.raw.hex(), "why": why, "program": _program()}
         write_whole(self._file(entry.seq, _KEPT), words | {"at": at.isoformat()})
 

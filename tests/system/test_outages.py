@@ -3,13 +3,20 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
 
+from bot.whatsapp.aside import aside_of
+from bot.whatsapp.events import MESSAGE
+from bot.whatsapp.journal_records import Entry
+from bot.whatsapp.library import read_protos
 from tests.fakes.openai_server import says
 from tests.system.conftest import Scene
+from tests.system.phone import event
 from tests.system.process import Said
 
 NAMES = {"postgres": "PostgreSQL", "redis": "Redis", "mongo": "MongoDB"}
@@ -127,6 +134,27 @@ async def test_what_waits_on_the_disk_is_said_and_then_taken_in_order(ready: Sce
         "SELECT wa_id FROM inbox WHERE wa_id = ANY($1::text[]) ORDER BY id", ids
     )
     assert [row["wa_id"] for row in rows] == ids
+
+
+async def test_a_message_that_was_set_aside_is_shown_and_answered_once_it_is_ordered_back(
+    ready: Scene,
+) -> None:
+    phone = ready.customer()
+    line = {"phone": phone, "text": "hola", "id": f"ASIDE-{phone}", "at": int(1000 * time.time())}
+    aside = aside_of(ready.home.state_dir, ready.company)
+    entry = Entry(10**9, MESSAGE, event(read_protos(), line))
+    aside.keep(entry, why="KeyError", at=datetime.now(UTC))
+    ready.asked[phone] = "hola"
+
+    shown = await status(ready)
+    _, metrics = await ready.home.get("/metrics")
+    ordered = await ready.nursery.lyrox(ready.home, "aside", "retry", "panaderia")
+
+    assert "1 message of panaderia set aside, because LYROX fails on them" in shown.out
+    assert "lyrox_set_aside_events 1.0" in metrics
+    assert ordered.out.startswith("1 message for intake again")
+    await has_one_answer(ready, phone)
+    assert aside.events() == []
 
 
 @pytest.mark.parametrize("store", NAMES)
