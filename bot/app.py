@@ -22,7 +22,7 @@ from bot.engine import open_engine
 from bot.garbage import expect_long_life
 from bot.hosts import Host
 from bot.notes import Notes
-from bot.pairing_site import pairing_site
+from bot.pairing.site import pairing_site
 from bot.recycle import Recycling
 from bot.seed import seed_emilio_born
 from bot.session_keys import WhatsAppStates

@@ -12,7 +12,7 @@ from bot.alerts.kinds import REMIND, TRAITS, Kind
 from bot.alerts.machine_words import CAUSE
 from bot.alerts.words import GOOD_FOR, NAMELESS, PAIRING, STILL, TEST, WHY, WORDS
 from bot.config import Settings
-from bot.pairing_links import LIFE
+from bot.pairing.links import LIFE
 from bot.whatsapp.reasons import Reason
 from bot.whatsapp.states import State
 from models.alert_settings import Addressee

@@ -18,7 +18,7 @@ from bot.alerts.watch import Watch
 from bot.background import Background
 from bot.config import Settings, secret
 from bot.metrics import Metrics
-from bot.pairing_links import pairing_link
+from bot.pairing.links import pairing_link
 from bot.web.posting import SECONDS, open_poster
 from bot.whatsapp.reasons import Reason
 from models.alerts import AlertDesk, Outlet

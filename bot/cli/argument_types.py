@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from bot.phone_numbers import digits_of
+from bot.pairing.phone_numbers import digits_of
 
 LONGEST_SHARD = 9999
 

@@ -12,7 +12,7 @@ from bot.cli.exits import Exit
 from bot.cli.pairing_decision import Decision
 from bot.cli.stores import open_database
 from bot.config import Settings, find, load
-from bot.pairing_links import open_links, pairing_link
+from bot.pairing.links import open_links, pairing_link
 from bot.whatsapp.pairing import PairEvent, Pairing
 from bot.whatsapp.qr import qr_text
 from models.companies import Company, find_company

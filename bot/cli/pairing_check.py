@@ -6,7 +6,7 @@ import urllib.request
 
 from bot.cli.checks import Unwell
 from bot.config import Settings
-from bot.pairing_links import bygone_token
+from bot.pairing.links import bygone_token
 from bot.shard import running_shards
 
 SECONDS = 5.0

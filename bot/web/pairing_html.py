@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from bot.pairing_view import Step, View
+from bot.pairing.view import Step, View
 from bot.web.document import Shown, read
 from bot.web.markup import NOTHING, Html, joined, markup
 from bot.web.pairing_words import Words

@@ -13,10 +13,10 @@ from uuid import UUID
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from bot.budget import Budget
-from bot.pairing_links import Flaw, LinkRefused, PairingLinks
-from bot.pairings import CompanyPairing, Pairings
-from bot.phone_numbers import digits_of
+from bot.pairing.budget import Budget
+from bot.pairing.links import Flaw, LinkRefused, PairingLinks
+from bot.pairing.pairings import CompanyPairing, Pairings
+from bot.pairing.phone_numbers import digits_of
 from bot.web import answers
 from bot.web.document import Shown, notice, page
 from bot.web.listener import BODY_BYTES, listening

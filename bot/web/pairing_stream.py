@@ -7,8 +7,8 @@ from contextlib import aclosing
 
 from aiohttp import ClientConnectionResetError, web
 
-from bot.pairing_view import Step, View
-from bot.pairings import CompanyPairing
+from bot.pairing.pairings import CompanyPairing
+from bot.pairing.view import Step, View
 from bot.web.pairing_html import PairingHtml
 from models.errors import RetryLater, Unavailable
 

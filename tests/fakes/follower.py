@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from bot.pairing_run import Surroundings
-from bot.pairing_view import Facts
+from bot.pairing.run import Surroundings
+from bot.pairing.view import Facts
 from bot.whatsapp.pairing import Decide, PairEvent
 from bot.whatsapp.states import Reason, State
 from models.errors import RetryLater

@@ -7,7 +7,7 @@ import pytest
 
 from bot.alerts.opening import link_maker
 from bot.config import Daemon, Settings
-from bot.pairing_links import open_links
+from bot.pairing.links import open_links
 from bot.web_settings import Web
 from models.errors import RetryLater
 from tests.bot.alerts.conftest import Scene

@@ -16,7 +16,7 @@ import pytest
 from bot.cli.pair import Screen, follow
 from bot.cli.pairing_decision import Decision
 from bot.config import Settings, load
-from bot.pairing_links import LinkRefused, open_links
+from bot.pairing.links import LinkRefused, open_links
 from bot.whatsapp.pairing import PairEvent
 from models.companies import Company
 from tests.bot.cli.conftest import NUMBERS, Lyrox, write_config

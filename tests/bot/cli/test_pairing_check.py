@@ -8,8 +8,8 @@ import pytest
 from bot.cli.checks import Unwell
 from bot.cli.pairing_check import pairing_page
 from bot.config import Daemon, Settings
-from bot.pairing_links import open_links
-from bot.pairings import Pairings
+from bot.pairing.links import open_links
+from bot.pairing.pairings import Pairings
 from bot.shard import hold_shard
 from bot.web.pairing_page import PageParts, serve_pairing
 from bot.web.visitors import Visitors

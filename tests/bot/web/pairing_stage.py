@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from bot.pairing_links import PairingLinks
-from bot.pairings import Pairings
+from bot.pairing.links import PairingLinks
+from bot.pairing.pairings import Pairings
 from bot.web.pairing_page import PageParts, serve_pairing
 from bot.web.visitors import Visitors
 from tests.fakes.follower import Stage

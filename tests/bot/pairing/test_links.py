@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from bot.config import Daemon, Settings
-from bot.pairing_links import LIFE, Flaw, LinkRefused, PairingLinks, open_links, pairing_link
+from bot.pairing.links import LIFE, Flaw, LinkRefused, PairingLinks, open_links, pairing_link
 from bot.web_settings import Web
 from bot.whatsapp.files import CompanyFiles, Pairing
 from models.errors import StartupRefused

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from bot.pairing_view import Step, View
-from bot.pairings import ABANDONED_SECONDS, CompanyPairing, Pairings
+from bot.pairing.pairings import ABANDONED_SECONDS, CompanyPairing, Pairings
+from bot.pairing.view import Step, View
 from bot.whatsapp.states import Reason, State
 from models.errors import RetryLater
 from tests.fakes.follower import CODE, Stage

@@ -12,8 +12,8 @@ from aiohttp import ClientSession
 from bot.config import Daemon, Settings, WhatsApp
 from bot.directory import LeaseDesk
 from bot.metrics import Metrics
-from bot.pairing_links import open_links
-from bot.pairing_site import pairing_site
+from bot.pairing.links import open_links
+from bot.pairing.site import pairing_site
 from bot.web_settings import Web
 from bot.whatsapp.files import CompanyFiles, Pairing
 from bot.whatsapp.states import Reason, State

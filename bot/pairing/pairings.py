@@ -8,9 +8,9 @@ from typing import Self
 from uuid import UUID
 
 from bot.background import Background
-from bot.budget import Budget
-from bot.pairing_run import PairingRun, Surroundings
-from bot.pairing_view import Facts, Step, View
+from bot.pairing.budget import Budget
+from bot.pairing.run import PairingRun, Surroundings
+from bot.pairing.view import Facts, Step, View
 from bot.whatsapp.states import Reason
 
 log = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ from uuid import UUID
 from bot.config import Settings
 from bot.directory import LeaseDesk
 from bot.metrics import Metrics
-from bot.pairing_links import Flaw, LinkRefused, open_links
-from bot.pairing_run import Surroundings
-from bot.pairing_view import Facts
-from bot.pairings import Pairings
+from bot.pairing.links import Flaw, LinkRefused, open_links
+from bot.pairing.pairings import Pairings
+from bot.pairing.run import Surroundings
+from bot.pairing.view import Facts
 from bot.shard import listen_of
 from bot.web.pairing_page import PageParts, serve_pairing
 from bot.web.visitors import Visitors

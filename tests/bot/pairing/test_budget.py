@@ -1,6 +1,6 @@
 """How often somebody may do something."""
 
-from bot.budget import Budget
+from bot.pairing.budget import Budget
 
 
 class Clock:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import UUID
 
-from bot.pairing_view import Facts, Step, View
+from bot.pairing.view import Facts, Step, View
 from bot.whatsapp.pairing import Decide, PairEvent
 from bot.whatsapp.pairing_ends import ANOTHER_NUMBER
 from bot.whatsapp.states import Reason
