@@ -2,13 +2,15 @@
 
 import asyncio
 import random
+from contextlib import AsyncExitStack, suppress
+from functools import partial
 
 import pytest
-from aiohttp import web
 
-from tests.fakes.openai_server import Act, FakeOpenAI, says
-from tests.system.process import Home
-from tests.system.takeover import Shop, arrivals, is_silent
+from bot.whatsapp.files import CompanyFiles
+from tests.fakes.openai_server import FakeOpenAI
+from tests.system.process import Daemon, Home
+from tests.system.takeover import Model, Shop, arrivals, is_silent
 from tests.whatsapp_server.people import Customer
 
 pytestmark = [pytest.mark.whatsapp, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -28,26 +30,25 @@ async def shop(opened_shop: Shop) -> Shop:
 
 @pytest.mark.parametrize("tries", TRIES)
 async def test_while_another_daemon_answers(shop: Shop, tries: int) -> None:
-    async with FakeOpenAI() as other, shop.daemon():
+    """Either daemon may take a turn; both think until told, so it is seen at once which did."""
+    async with FakeOpenAI() as fake, shop.daemon():
         await shop.connected()
-        elsewhere = asyncio.Event()
-        goes_on = asyncio.Event()
-        fresh = other_home(shop, other)
-        other.always(meanwhile(elsewhere, goes_on))
-        async with shop.daemon(fresh, "--shard", "1"):
+        other = Model(fake)
+        fake.always(other.act())
+        async with shop.daemon(other_home(shop, fake), "--shard", "1"):
             taken = 0
             for _ in range(12 * tries):
                 ana = shop.customer()
-                elsewhere.clear()
-                goes_on.clear()
+                shop.model.waits()
+                other.waits()
                 await shop.write(ana)
-                if not await happens(elsewhere, 2.5):
-                    continue  # The session's own daemon took this turn.
-                since = await shop.owner_types(ana)
-                goes_on.set()
-                await is_silent(shop, ana, since)
-                assert arrivals(ana) == []
-                taken += 1
+                if await first_asked(shop.model, other) is other:
+                    since = await shop.owner_types(ana)
+                    other.go_on.set()
+                    await is_silent(shop, ana, since)
+                    assert arrivals(ana) == []
+                    taken += 1
+                shop.model.go_on.set()
                 if taken == tries:
                     break
             assert taken == tries
@@ -55,26 +56,24 @@ async def test_while_another_daemon_answers(shop: Shop, tries: int) -> None:
 
 @pytest.mark.parametrize("tries", TRIES)
 async def test_across_a_death_right_after_the_callback(shop: Shop, tries: int) -> None:
-    for _ in range(tries):
-        await across_a_death(shop, shop.customer())
-
-
-async def across_a_death(shop: Shop, ana: Customer) -> None:
-    """The daemon dies at once after the owner typed, and another one takes the turn up."""
-    shop.model.waits()
-    async with shop.daemon() as daemon:
-        await shop.connected()
-        await shop.write(ana)
-        await asyncio.wait_for(shop.model.asked.wait(), 20)
-        since = await shop.owner_types(ana)
-        await asyncio.sleep(random.uniform(0, 0.05))
-        await daemon.kill()
-    shop.model.go_on.set()
-    async with shop.daemon():
-        await shop.connected()
-        await shop.until(lambda: shop.paused(ana))
-        await is_silent(shop, ana, since)
-    assert arrivals(ana) == []
+    """The daemon dies at once after the owner typed; the next takes the turn up, and dies too."""
+    async with AsyncExitStack() as stack:
+        daemon = await begun(shop, stack)
+        for _ in range(tries):
+            ana = shop.customer()
+            shop.model.waits()
+            await shop.write(ana)
+            await asyncio.wait_for(shop.model.asked.wait(), 60)
+            size = journal_size(shop)
+            since = await shop.owner_types(ana)
+            await shop.until(partial(is_kept, shop, ana, size))
+            await asyncio.sleep(random.uniform(0, 0.05))
+            await daemon.kill()
+            shop.model.go_on.set()
+            daemon = await begun(shop, stack)
+            await shop.until(partial(shop.paused, ana))
+            await is_silent(shop, ana, since)
+            assert arrivals(ana) == []
 
 
 async def test_what_the_owner_typed_while_nothing_ran_is_known_before_anything_is_said(
@@ -85,7 +84,7 @@ async def test_what_the_owner_typed_while_nothing_ran_is_known_before_anything_i
     async with shop.daemon() as daemon:
         await shop.connected()
         await shop.write(ana)
-        await asyncio.wait_for(shop.model.asked.wait(), 20)
+        await asyncio.wait_for(shop.model.asked.wait(), 60)
         await daemon.kill()
     shop.model.go_on.set()
     since = await shop.owner_types(ana)
@@ -106,21 +105,32 @@ def other_home(shop: Shop, fake: FakeOpenAI) -> Home:
     return home
 
 
-def meanwhile(asked: asyncio.Event, goes_on: asyncio.Event) -> Act:
-    """A model that says when it was asked and waits."""
-
-    async def act(request: web.Request) -> web.StreamResponse:
-        asked.set()
-        await goes_on.wait()
-        return await says("¡Claro!")(request)
-
-    return act
+async def begun(shop: Shop, stack: AsyncExitStack) -> Daemon:
+    """A daemon whose session takes messages."""
+    daemon = await stack.enter_async_context(shop.daemon())
+    await shop.connected()
+    return daemon
 
 
-async def happens(event: asyncio.Event, seconds: float) -> bool:
-    """Whether it does within so long."""
+def journal_size(shop: Shop) -> int:
+    """How many bytes the company's journal holds."""
+    files = CompanyFiles(shop.home.state_dir, shop.company).journal.glob("*")
+    return sum(file.stat().st_size for file in files)
+
+
+async def is_kept(shop: Shop, customer: Customer, size: int) -> bool:
+    """Whether the callback has returned: what was typed is on the disk, or further already."""
+    with suppress(FileNotFoundError):  # Emptied under our eyes.
+        return journal_size(shop) > size or await shop.paused(customer)
+    return False
+
+
+async def first_asked(*models: Model) -> Model:
+    """Whose daemon took the turn."""
+    waits = [asyncio.ensure_future(model.asked.wait()) for model in models]
     try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True
+        await asyncio.wait(waits, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+    return next(model for model in models if model.asked.is_set())
