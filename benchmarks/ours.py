@@ -47,6 +47,10 @@ class PhoneWire:
     def catching_up(self) -> bool:
         return False
 
+    def customer_types(self, _chat: str) -> bool:
+        """Nobody here is told."""
+        return False
+
     async def typing(self, _chat: str, on: bool) -> None:
         """Nobody watches."""
 

@@ -59,6 +59,12 @@ class Background:
             log.error("background task failed", exc_info=error, extra={"task": task.get_name()})
 
 
+def end_once(task: asyncio.Task[None]) -> None:
+    """Cancel once: a second cancel would cut the clean stop that the first one began."""
+    if not task.cancelling():
+        task.cancel()
+
+
 async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
     """Await *work* so that no cancel cuts it; a cancel is raised when it is done."""
     task = asyncio.ensure_future(work)

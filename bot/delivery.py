@@ -53,6 +53,11 @@ class Delivery:
         wire = self.wire(company_id, Channel.WHATSAPP)
         return wire is not None and wire.catching_up
 
+    def customer_types(self, company_id: UUID, chat: str) -> bool:
+        """Whether the customer of that chat is typing now, as far as is known here."""
+        wire = self.wire(company_id, Channel.WHATSAPP)
+        return wire is not None and wire.customer_types(chat)
+
     def presence(self, company_id: UUID, channel: Channel) -> Presence | None:
         """What that company's customers see, where this process has its way out."""
         courier = self._couriers.get((company_id, channel))

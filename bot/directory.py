@@ -51,7 +51,9 @@ class LeaseDesk:
     async def wanted(self) -> list[WantedCompany]:
         """Active companies whose owner is active, and others not known to be stopped."""
         return [
-            WantedCompany(one.company_id, one.last_connected, one.elsewhere, one.wanted)
+            WantedCompany(
+                one.company_id, one.last_connected, one.elsewhere, one.wanted, one.typing_aware
+            )
             for one in await self._desk.wanted(self._host)
         ]
 

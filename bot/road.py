@@ -117,6 +117,7 @@ async def open_road(
             longest=talk.longest_seconds,
             soon=talk.complete_seconds,
             held=lambda chat: delivery.catching_up(chat[0]),
+            typing=lambda company, place: delivery.customer_types(company, place),
         )
         usual = Manner(mark_read=talk.mark_read, typing=talk.typing, parts=talk.reply_parts)
         pace = Pace(

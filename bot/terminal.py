@@ -44,6 +44,10 @@ class TerminalWire:
         self.company_id = company_id
         self._show = show
 
+    def customer_types(self, _chat: str) -> bool:
+        """A terminal sends whole lines."""
+        return False
+
     def owner_hand(self, _: str) -> OwnerHand:
         """Nobody takes over a terminal."""
         return OwnerHand()

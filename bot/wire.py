@@ -97,6 +97,9 @@ class Wire(Protocol):
     def catching_up(self) -> bool:
         """Whether what came while the wire was away is still coming in: turns wait for it."""
 
+    def customer_types(self, chat: str) -> bool:
+        """Whether the customer is typing now, where the company wants to know; at once."""
+
     def owner_hand(self, chat: str) -> OwnerHand:
         """The owner's doings in *chat*; answers at once, without I/O."""
 

@@ -27,6 +27,7 @@ OPTIONAL: Mapping[str, Check] = {
     "system_prompt": entries.text,
     "active": entries.flag,
     "mark_read": entries.flag,
+    "typing_aware": entries.flag,
     "show_typing": entries.flag,
     "pace_seconds": partial(entries.seconds, most=30),
     "reply_parts": partial(entries.whole, least=1, most=3),
@@ -40,7 +41,8 @@ WISHES: Mapping[str, Check] = {"language": entries.language, "time_zone": entrie
 class Company(CompanyModel):
     """One business, its persona and its WhatsApp number.
 
-    From ``mark_read`` on it is how its answers come; None: as the configuration says.
+    From ``mark_read`` on it is how its answers come; None: as the configuration says, and of
+    ``typing_aware`` that nobody is waited for.
     """
 
     wall = "id"
@@ -74,6 +76,7 @@ class Company(CompanyModel):
     reply_parts = fields.SmallIntField(null=True)
     pause_minutes = fields.IntField(null=True)
     resume_word = fields.CharField(40, null=True)
+    typing_aware = fields.BooleanField(null=True)
 
     class Meta:
         table = "companies"

@@ -38,6 +38,7 @@ class Wanted:
     last_connected: datetime | None
     elsewhere: bool
     wanted: bool = True
+    typing_aware: bool = False
 
 
 class Desk:
@@ -125,9 +126,9 @@ class Desk:
         return list(parsed(next(iter(row.values()))))
 
     async def wanted(self, host: UUID) -> list[Wanted]:
-        """Companies that should have a session, as *host* sees them."""
+        """Companies that should have a session or be said to be stopped, as *host* sees them."""
         rows = await self._rows("desk_wanted", host)
-        names = ("id", "last_connected", "elsewhere", "wanted")
+        names = ("id", "last_connected", "elsewhere", "wanted", "typing_aware")
         return [Wanted(*(row[name] for name in names)) for row in rows]
 
     async def held(self, host: UUID) -> dict[UUID, int]:

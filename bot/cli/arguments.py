@@ -143,6 +143,11 @@ def _manners(parser: argparse.ArgumentParser) -> None:
     add("--reply-parts", metavar="N", help="most bubbles a long reply is split into, 1 to 3")
     add("--pause-minutes", metavar="N", help="how long a chat stays with the owner")
     add("--resume-word", metavar="WORD", help="what the owner writes to give a chat back")
+    add(
+        "--typing-aware",
+        metavar="yes|no",
+        help="wait for who is typing; the account is online then, the owner's phone not notified",
+    )
 
 
 def _company_facts(parser: argparse.ArgumentParser, *, required: bool) -> None:

@@ -30,11 +30,19 @@ FACTS = {
     "reply_parts": "reply_parts",
     "pause_minutes": "pause_minutes",
     "resume_word": "resume_word",
+    "typing_aware": "typing_aware",
 }
 """What an argument is called in the table."""
 
-MANNERS = tuple(FACTS.values())[-6:]
+MANNERS = tuple(FACTS.values())[-7:]
 """How a company's answers come; without a value as the configuration says."""
+
+ONLINE = """\
+Desde ahora la cuenta figura en línea, y WhatsApp deja de avisar en el teléfono del dueño de los
+mensajes que llegan. Se deshace con --typing-aware no.
+From now on the account shows as online, and WhatsApp no longer notifies the owner's phone of what
+comes in. --typing-aware no takes it back."""
+"""What the operator is to tell the owner: nobody expects it of a wait for who is typing."""
 
 
 def list_companies(arguments: Arguments) -> int:
@@ -71,6 +79,8 @@ def set_company(arguments: Arguments) -> int:
     """Change what the arguments name and leave the rest."""
     company = asyncio.run(_set(load(find(arguments.config)), arguments))
     print(f"changed {company.slug}")
+    if arguments.typing_aware and company.typing_aware:
+        print(ONLINE)
     return 0
 
 

@@ -141,6 +141,16 @@ class Client:
         if error:
             raise NotSent(error.decode(errors="replace"))
 
+    async def show_online(self) -> None:
+        """Show the account as online, until the connection ends. Raises NotSent.
+
+        WhatsApp takes it only once it has told the client the account's name.
+        """
+        code = self._library.code
+        call = self._allowed(lambda: code.SendPresence(self._uuid, b"available"))
+        if error := await self._gate.call(call):
+            raise NotSent(error.decode(errors="replace"))
+
     async def pairing_letters(self, phone: str) -> str:
         """Eight letters, ``ABCD-EFGH``, to be typed on the phone with these digits.
 

@@ -10,10 +10,11 @@ from typing import Protocol
 from uuid import UUID
 
 from bot.whatsapp import library, reach
-from bot.whatsapp.callbacks import Observer
+from bot.whatsapp.callbacks import SUBSCRIBED, Observer
 from bot.whatsapp.client import Client
 from bot.whatsapp.gate import Gate
 from bot.whatsapp.session_parts import Connection
+from bot.whatsapp.typing import TYPING
 
 _PROBE_HOLDS = 15.0
 
@@ -24,8 +25,10 @@ class Connector(Protocol):
     async def load(self) -> library.Protos:
         """Make the client usable. Raises LibraryMissing."""
 
-    def connect(self, company_id: UUID, session: Path, observer: Observer) -> Connection:
-        """One connection of one company, not yet started."""
+    def connect(
+        self, company_id: UUID, session: Path, observer: Observer, *, typing: bool = False
+    ) -> Connection:
+        """One connection of one company, not yet started; *typing*: it hears who is typing."""
 
     async def unreachable(self) -> str | None:
         """Why WhatsApp cannot be reached, or None."""
@@ -51,7 +54,9 @@ class NeonizeConnector:
             self._library = await self._gate.alone(library.load, limit=0)
         return self._library.protos
 
-    def connect(self, company_id: UUID, session: Path, observer: Observer) -> Connection:
+    def connect(
+        self, company_id: UUID, session: Path, observer: Observer, *, typing: bool = False
+    ) -> Connection:
         """A connection through the gate all companies share."""
         if self._library is None:
             raise library.LibraryMissing("the WhatsApp library is not loaded")
@@ -62,6 +67,7 @@ class NeonizeConnector:
             session=session,
             device_name=self._device_name,
             observer=observer,
+            subscribed=(*SUBSCRIBED, TYPING) if typing else SUBSCRIBED,
         )
 
     async def unreachable(self) -> str | None:

@@ -31,13 +31,14 @@ class WantedCompany:
     """A company whose session should run, if its phone is paired.
 
     *elsewhere*: another living host holds it. Not *wanted*: it should not run, but its last state
-    does not say so.
+    does not say so. *typing_aware*: its customers are waited for while they are typing.
     """
 
     id: UUID
     last_connected: datetime | None = None
     elsewhere: bool = False
     wanted: bool = True
+    typing_aware: bool = False
 
 
 class Leases(Protocol):
@@ -72,13 +73,21 @@ class Delivery(Protocol):
         """Use it no more; returns when nothing is about to be sent through it."""
 
 
+class Connect(Protocol):
+    """Makes a connection; *typing*: it hears who is typing."""
+
+    def __call__(
+        self, company_id: UUID, session: Path, observer: Observer, /, *, typing: bool = False
+    ) -> Connection: ...
+
+
 @dataclass(frozen=True)
 class Host:
     """What all hosted companies share."""
 
     settings: WhatsApp
     protos: Protos
-    connect: Callable[[UUID, Path, Observer], Connection]
+    connect: Connect
     unreachable: Callable[[], Awaitable[str | None]]
     books: SessionBooks
     leases: Leases

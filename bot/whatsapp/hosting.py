@@ -19,6 +19,7 @@ from bot.whatsapp.session_parts import Parts
 from bot.whatsapp.states import Reason, State
 from bot.whatsapp.suspects import Start
 from bot.whatsapp.transitions import Transitions, after_code
+from bot.whatsapp.typing import CustomersTyping
 from models.errors import RetryLater, Unavailable
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 _STEADY = 60.0
 _EMPTY_LIMIT = 5.0
 _PHONE_LOOK = 60.0
+_ONLINE_LOOK = 1.0
 
 
 class LeaseLost(RetryLater):
@@ -57,11 +59,13 @@ class HostedCompany:
         arrivals.replay()
         await self._host.delivery.attach(session, fence)
         self._files.write_boot()
-        background = (
+        background = [
             arrivals.hand_over(),
             self._look_around(arrivals, fence),
             self._watch_phone(session),
-        )
+        ]
+        if self._company.typing_aware:
+            background.append(self._keep_online(session))
         tasks = [asyncio.ensure_future(work) for work in (*background, self._connect(session))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -138,18 +142,25 @@ class HostedCompany:
         every = self._host.look_seconds
         await asyncio.sleep(every - asyncio.get_running_loop().time() % every)
 
+    async def _keep_online(self, session: Session) -> None:
+        while True:
+            await session.keep_online()
+            await asyncio.sleep(_ONLINE_LOOK)
+
     async def _watch_phone(self, session: Session) -> None:
         while True:
             await asyncio.sleep(_PHONE_LOOK)
             session.watch_phone()
 
     def _session(self, arrivals: Arrivals) -> Session:
+        aware, loop = self._company.typing_aware, asyncio.get_running_loop()
+        place = self._company.id, self._files.session
         parts = Parts(
             files=self._files,
             arrivals=arrivals,
             transitions=Transitions(self._host.protos, last_connected=self._company.last_connected),
             books=self._host.books,
-            connection=partial(self._host.connect, self._company.id, self._files.session),
+            connection=partial(self._host.connect, *place, typing=aware),
             on_state=self._on_state,
             now=self._host.now,
             connect_limit=self._host.patience.connect,
@@ -159,5 +170,6 @@ class HostedCompany:
             pictures=Pictures(self._host.private_networks),
             most_bytes=self._host.settings.media_megabytes * 2**20,
             media_seconds=self._host.settings.media_seconds,
+            typing=CustomersTyping(self._host.protos, loop.time) if aware else None,
         )
         return Session(self._company.id, parts)

@@ -11,12 +11,8 @@ from bot.whatsapp.offline_queue import OfflineQueue
 from bot.whatsapp.session_parts import Connection, Parts
 from bot.whatsapp.settlement import SessionDamaged
 from bot.whatsapp.states import Phase, Reason, State
-from bot.whatsapp.transitions import (
-    after_code,
-    after_end,
-    after_waiting,
-    ends_connection,
-)
+from bot.whatsapp.transitions import after_code, after_end, after_waiting, ends_connection
+from bot.whatsapp.typing import TYPING
 from bot.wire import NotSent, Outgoing, OwnerHand, Settlement, Unsettled
 from models.errors import RetryLater
 from models.values import Channel, MediaRef
@@ -65,6 +61,10 @@ class Session:
         """From the start of a connection until what came while we were away has been read."""
         begun = self._state.phase is Phase.CONNECTED or self._state.reason is Reason.CONNECTING
         return begun and not self._offline.read
+
+    def customer_types(self, chat: str) -> bool:
+        """Whether the customer is typing; never where the company does not want to know."""
+        return bool((typing := self._parts.typing) and typing.is_typing(chat))
 
     def owner_hand(self, chat: str) -> OwnerHand:
         """The owner's doings in *chat*, without any waiting."""
@@ -154,8 +154,10 @@ class Session:
                 self._tell(self._phone_is_alive)
         elif code in CALLS:
             self._parts.arrivals.keep(raw, code)
-        else:
+        elif code != TYPING:
             self._tell(self._follow, code, raw)
+        if self._parts.typing is not None:
+            self._tell(self._parts.typing.follow, code, raw)
 
     def on_code(self, _code: str) -> None:
         """A code to scan means that the session file holds no device any more."""
@@ -167,6 +169,11 @@ class Session:
     def on_end(self, error: str) -> None:
         """The connection's thread is gone."""
         self._tell(self._end, error)
+
+    async def keep_online(self) -> None:
+        """Show the account online once a login, where the company wants to know who is typing."""
+        if (typing := self._parts.typing) and not typing.online:
+            await self._show(typing.show_online)
 
     def watch_phone(self) -> None:
         """Say whether the phone sleeps; to be called now and then."""

@@ -14,6 +14,7 @@ from bot.whatsapp.pictures import Pictures
 from bot.whatsapp.settlement import SessionBooks
 from bot.whatsapp.states import State
 from bot.whatsapp.transitions import Transitions
+from bot.whatsapp.typing import CustomersTyping
 from models.values import MediaRef, Quote
 
 
@@ -41,6 +42,7 @@ class Connection(Protocol):
     ) -> str: ...
     async def typing(self, chat: str, on: bool) -> None: ...
     async def mark_read(self, chat: str, wa_ids: Sequence[str]) -> None: ...
+    async def show_online(self) -> None: ...
     async def log_out(self) -> None: ...
     @property
     def media(self) -> Media: ...
@@ -64,3 +66,4 @@ class Parts:
     pictures: Pictures = field(default_factory=Pictures)
     most_bytes: int = 16 * 2**20
     media_seconds: float = 20.0
+    typing: CustomersTyping | None = None

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
+from bot.background import end_once
 from bot.config import Settings
 from bot.whatsapp import library, reach
 from bot.whatsapp.admission import Admission
@@ -63,6 +64,7 @@ class Sessions:
         self._journals: dict[UUID, Journal] = {}
         self._hosted: dict[UUID, asyncio.Task[None]] = {}
         self._leaving: set[UUID] = set()
+        self._aware: dict[UUID, bool] = {}
         self._restarts: Counter[Reason] = Counter()
         self._starts: dict[UUID, Starts] = {}
         self._suspects = Suspects(self._patience)
@@ -116,9 +118,12 @@ class Sessions:
         for company_id in {company.id for company in found} - wanted.keys() - self._hosted.keys():
             self._recorder.say(company_id, State(Reason.STOPPED))
         for company_id in self._hosted.keys() - wanted.keys():
-            _end(self._hosted[company_id])
+            end_once(self._hosted[company_id])
             self._leaving.add(company_id)
             self._recorder.say(company_id, State(Reason.STOPPED))
+        for company_id in wanted.keys() & self._hosted.keys():
+            if self._aware[company_id] != wanted[company_id].typing_aware:
+                end_once(self._hosted[company_id])  # What a client hears is settled at its start.
         for company_id in wanted.keys() - self._hosted.keys():
             if wanted[company_id].elsewhere:
                 self._leave(company_id)
@@ -136,7 +141,7 @@ class Sessions:
             self._recorder.say(company.id, State(Reason.NO_ROOM))
             return
         task = asyncio.ensure_future(self._host(connector, company))
-        self._hosted[company.id] = task
+        self._hosted[company.id], self._aware[company.id] = task, company.typing_aware
         task.add_done_callback(lambda _: self._ended(company.id))
 
     def _ended(self, company_id: UUID) -> None:
@@ -233,16 +238,10 @@ class Sessions:
         """All at once: each waits for its own quiet, and only the client's stops take turns."""
         tasks = dict(self._hosted)
         for task in tasks.values():
-            _end(task)
+            end_once(task)
         if tasks:
             await asyncio.wait(tasks.values(), timeout=_STOP_LIMIT)
         if late := [str(company_id) for company_id, task in tasks.items() if not task.done()]:
             log.error("sessions did not stop in time and are cut", extra={"companies": late})
         for company_id in tasks:
             self._recorder.say(company_id, State(Reason.STOPPED))
-
-
-def _end(task: asyncio.Task[None]) -> None:
-    """Cancel once: a second cancel would cut the clean stop that the first one began."""
-    if not task.cancelling():
-        task.cancel()

@@ -786,12 +786,14 @@ END $$;
 -- host holds it. And companies that should not, which no other host holds, but whose last state does
 -- not say that they are stopped.
 CREATE FUNCTION desk_wanted(p_host uuid)
-RETURNS TABLE (id uuid, last_connected timestamptz, elsewhere boolean, wanted boolean)
+RETURNS TABLE (id uuid, last_connected timestamptz, elsewhere boolean, wanted boolean,
+               typing_aware boolean)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
   PERFORM enter_system();
-  RETURN QUERY SELECT c.id, c.whatsapp_last_connected, h.id IS NOT NULL, w.wanted
+  RETURN QUERY SELECT c.id, c.whatsapp_last_connected, h.id IS NOT NULL, w.wanted,
+                      c.typing_aware IS TRUE
     FROM companies c JOIN users u ON u.id = c.owner_id
     LEFT JOIN session_leases l ON l.company_id = c.id AND l.host_id <> p_host
     LEFT JOIN hosts h ON h.id = l.host_id

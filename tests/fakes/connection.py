@@ -109,6 +109,8 @@ class FakeConnection:
         self.media = FakeMedia()
         self.read: list[tuple[str, list[str]]] = []
         self.failures: list[LyroxError] = []
+        self.online = 0
+        self.hears_typing = False
         self.arrives_anyway = False
         self._session = session
 
@@ -169,6 +171,12 @@ class FakeConnection:
         self.logged_out = True
         SessionFile(self._session).unpair()
 
+    async def show_online(self) -> None:
+        """Counted, unless a failure waits."""
+        if self.failures:
+            raise self.failures.pop(0)
+        self.online += 1
+
     async def mark_read(self, chat: str, wa_ids: Sequence[str]) -> None:
         """Shown, unless a failure waits."""
         if self.failures:
@@ -204,11 +212,13 @@ class FakeConnector:
             raise LibraryMissing("neonize is not installed")
         return read_protos()
 
-    def connect(self, company_id: UUID, session: Path, observer: Observer) -> Connection:
+    def connect(
+        self, company_id: UUID, session: Path, observer: Observer, *, typing: bool = False
+    ) -> Connection:
         """One more connection of the company."""
         connection = FakeConnection(observer, session, connects=self.connects)
         connection.failures, self.failures = self.failures, []
-        connection.arriving = self.arriving
+        connection.arriving, connection.hears_typing = self.arriving, typing
         self.made.setdefault(company_id, []).append(connection)
         return connection
 

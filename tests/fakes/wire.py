@@ -41,6 +41,7 @@ class FakeWire:
         self.seconds = seconds
         self.connected = True
         self.catching_up = False
+        self.composing: set[str] = set()
         self.arrives_anyway = False
         self.failures: list[LyroxError] = []
         self.arrived: list[Arrived] = []
@@ -68,6 +69,10 @@ class FakeWire:
     def texts(self) -> list[str]:
         """What the customers can read, in order."""
         return [one.text for one in self.arrived]
+
+    def customer_types(self, chat: str) -> bool:
+        """Whether the customer of *chat* is among those who are composing."""
+        return chat in self.composing
 
     def owner_types(self, chat: str, *, durable: bool = False) -> None:
         """The owner writes in *chat*; unless *durable*, the pause is not stored yet."""

@@ -92,8 +92,11 @@ class PhoneConnector:
         """The messages, without the library."""
         return read_protos()
 
-    def connect(self, company_id: UUID, session: Path, observer: Observer) -> Connection:
-        """One connection of one company."""
+    def connect(
+        self, company_id: UUID, session: Path, observer: Observer, *, typing: bool = False
+    ) -> Connection:
+        """One connection of one company; nobody here types."""
+        del typing
         return PhoneConnection(self._folder, company_id, session, observer)
 
     async def unreachable(self) -> str | None:
@@ -169,6 +172,9 @@ class PhoneConnection:
         file.write_secret(chat, wa_id, secret)
         self._obey("before the ratchet")
         file.turn_ratchet(f"{chat.partition('@')[0]}:0")
+
+    async def show_online(self) -> None:
+        """Nobody watches."""
 
     async def mark_read(self, chat: str, wa_ids: Sequence[str]) -> None:
         """Shown to nobody."""

@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -18,6 +21,8 @@ from tests.whatsapp_server.nodes import Node
 from tests.whatsapp_server.nursery import seed
 from tests.whatsapp_server.people import Customer, Owner, Received
 from tests.whatsapp_server.server import WhatsAppServer
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _numbers = count(1)
 
@@ -111,15 +116,32 @@ async def opened(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Shop]:
     """One shop and one daemon for this file."""
-    folder = tmp_path_factory.mktemp("shop")
     urls = {"postgres": module_database, "mongo": stores["mongod"]}
     urls |= {"mongo_database": module_history[0]}
     urls |= {"redis": f"unix://{urlsplit(stores['valkey']).path}?db={slot}"}
-    company = await make_company(module_database, slug="panaderia")
-    look = await admin(module_database)
+    async with running_shop(tmp_path_factory.mktemp("shop"), urls) as shop:
+        yield shop
+
+
+@asynccontextmanager
+async def running_shop(
+    folder: Path,
+    urls: Mapping[str, str],
+    *,
+    facts: Mapping[str, Any] = NOTHING,
+    greets: bool = False,
+    **sections: Any,
+) -> AsyncIterator[Shop]:
+    """A shop on these stores; *facts* are columns of its company, *sections* its configuration.
+
+    *greets*: its phone tells the new device of the account, and so of its name.
+    """
+    company = await make_company(urls["postgres"], slug="panaderia", **facts)
+    look = await admin(urls["postgres"])
     async with open_server(folder) as server:
-        home = Home(folder / "home", stores=urls)
+        home = Home(folder / "home", stores=urls, **sections)
         owner = server.owner("5215512345678", "111222333444555")
+        server.greets = greets
         await seed(server, home.state_dir, {company: owner})
         shop = Shop(server, home, company, owner, look)
         async with running(home, env=server.environment) as shop.daemon:

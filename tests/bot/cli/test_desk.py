@@ -92,6 +92,20 @@ def test_a_company_has_a_manner_of_its_own_until_it_is_taken_back(desk: Desk, ac
     assert [shown(desk, acme)[name] for name in names] == [None] * 6
 
 
+def test_who_waits_for_typing_customers_is_told_what_it_costs(
+    lyrox: Lyrox, config: Path, acme: str
+) -> None:
+    on, off = (
+        lyrox("company", "set", acme, "--typing-aware", word, "--config", config)
+        for word in ("yes", "no")
+    )
+
+    assert (on.code, off.code) == (0, 0)
+    assert "teléfono del dueño" in on.out
+    assert "owner's phone" in on.out
+    assert "phone" not in off.out
+
+
 @pytest.mark.parametrize(
     ("word", "value", "sentence"),
     [

@@ -41,6 +41,7 @@ class Desk:
         self.refuses: set[UUID] = set()
         self.elsewhere: set[UUID] = set()
         self.unwanted: set[UUID] = set()
+        self.aware: set[UUID] = set()
         self.numbers: dict[str, tuple[UUID, str]] = {}
         self.unrecordable: dict[UUID, Exception] = {}
         self.happened: list[tuple[str, object]] = []
@@ -53,7 +54,10 @@ class Desk:
 
     async def wanted(self) -> list[WantedCompany]:
         return [
-            *(WantedCompany(one, elsewhere=one in self.elsewhere) for one in self.companies),
+            *(
+                WantedCompany(one, elsewhere=one in self.elsewhere, typing_aware=one in self.aware)
+                for one in self.companies
+            ),
             *(WantedCompany(one, wanted=False) for one in self.unwanted),
         ]
 
