@@ -50,7 +50,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def stores() -> Iterator[dict[str, str]]:
     """URLs of real servers: ``postgres``, ``admin`` (a superuser's), ``valkey``, ``mongod``."""
     with services(ROOT, fast=True) as uris:
-        yield uris
+        yield asyncio.run(databases.elsewhere(uris))
 
 
 @pytest.fixture(scope="session")

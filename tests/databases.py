@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,26 @@ def slot_of_ours() -> Iterator[int]:
             yield number
             return
     raise Unavailable(f"all {SLOTS} slots under {folder} are taken: end some test runs")
+
+
+async def elsewhere(stores: dict[str, str]) -> dict[str, str]:
+    """The same servers, or instead of ours the PostgreSQL that ``LYROX_TEST_POSTGRES`` names.
+
+    That is a superuser's URL; the server must let the role ``app`` in without a password.
+    """
+    admin = os.environ.get("LYROX_TEST_POSTGRES")
+    if not admin:
+        return stores
+    connection = await asyncpg.connect(admin)
+    try:
+        await connection.execute("SELECT pg_advisory_lock(hashtext('lyrox test role'))")
+        if not await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = 'app'"):
+            await connection.execute("CREATE ROLE app LOGIN")
+    finally:
+        await connection.close()
+    place = urlsplit(admin)
+    ours = place._replace(netloc=f"app@{place.netloc.rpartition('@')[2]}").geturl()
+    return stores | {"admin": admin, "postgres": ours}
 
 
 async def template(stores: dict[str, str]) -> str:
