@@ -52,7 +52,8 @@ def test_every_wall_breaks_when_somebody_walks_through_it(tmp_path: Path) -> Non
         )
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     lines = ["import bot.config", *(f"import {name}" for name in sorted(guarded_libraries()))]
-    (tmp_path / "handlers" / "stray.py").write_text("\n".join(lines), encoding="utf-8")
+    for room in ("handlers", "bot/pairing"):
+        (tmp_path / room / "stray.py").write_text("\n".join(lines), encoding="utf-8")
 
     found = verdicts(tmp_path)
 
