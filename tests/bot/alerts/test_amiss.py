@@ -38,7 +38,7 @@ async def test_messages_set_aside_are_counted_in_one_alert_and_their_end_is_told
     first = await scene.after(30)
     put_aside(tmp_path, scene.company, 2, 3)
     begun = await scene.after(2 * MINUTE)
-    later = await scene.after(2 * HOUR)
+    later = await scene.after(2 * HOUR, step=10 * MINUTE)
     aside_of(tmp_path, scene.company).order(Order.RETRY)
 
     assert (first, begun, later) == ([], ["alert.begun"], [])
