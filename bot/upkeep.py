@@ -1,6 +1,7 @@
 """What grows without end is kept in bounds: closed ledger rows, and long conversations."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable
 from uuid import UUID
@@ -15,7 +16,8 @@ log = logging.getLogger(__name__)
 
 ROUND_SECONDS = 30.0
 PURGE_EVERY = 120
-"""Rounds from one purge to the next; the first round of a process is one of them."""
+SHORTEN_EVERY = 10
+"""Rounds from one to the next; the first round of a process is one of them."""
 BREATH_SECONDS = 0.05
 """A rest between two batches, so that the road hardly notices."""
 BATCHES_AT_ONCE = 2000
@@ -33,27 +35,32 @@ class Upkeep:
         *,
         host: Host,
         ledger_days: int,
+        round_seconds: float = ROUND_SECONDS,
     ) -> None:
         self._desk = desk
         self._conversations = conversations
         self._metrics = metrics
         self._host = host
         self._ledger_days = ledger_days
+        self._round_seconds = round_seconds
 
     async def run(self, stamp: Callable[[], None] = lambda: None) -> None:
         """Work for ever, with a *stamp* each round and each batch."""
-        rounds = 0
+        rounds = itertools.count()
         while True:
-            await asyncio.sleep(ROUND_SECONDS)
+            await asyncio.sleep(self._round_seconds)
             stamp()
             try:
                 if await self._desk.eldest(self._host.id):
-                    if rounds % PURGE_EVERY == 0:
-                        await self.purge(stamp)
-                    await self.shorten(stamp)
-                    rounds += 1
+                    await self._keep(next(rounds), stamp)
             except (RetryLater, GiveUp) as error:
                 log.warning("upkeep waits for a store", extra={"why": str(error)})
+
+    async def _keep(self, number: int, stamp: Callable[[], None]) -> None:
+        if number % PURGE_EVERY == 0:
+            await self.purge(stamp)
+        if number % SHORTEN_EVERY == 0:
+            await self.shorten(stamp)
 
     async def purge(self, stamp: Callable[[], None] = lambda: None) -> int:
         """Clear what has been closed and written for `ledger_days`; how many rows went."""

@@ -12,6 +12,7 @@ from bot.cli.output import table
 from bot.cli.stores import open_database, progress
 from bot.config import Settings, find, load
 from bot.embedded import MONGOD
+from bot.prices import cost
 from bot.stores import urls_of
 from bot.story import story
 from models.companies import Company
@@ -52,7 +53,7 @@ def _either(found: Sequence[Found]) -> str:
 
 async def _cleared(settings: Settings, stories: Stories, text: str) -> dict[str, Any]:
     """What is still known of something whose rows were cleared."""
-    logs = await stories.logged(text)
+    logs = [_priced(entry, settings) for entry in await stories.logged(text)]
     known = bool(logs) or await stories.was_there(text)
     try:
         line = await _remembered(settings, text)
@@ -68,6 +69,12 @@ async def _cleared(settings: Settings, stories: Stories, text: str) -> dict[str,
     days = settings.stores.ledger_days
     ending = f"Its ledger rows are gone: what is closed is cleared after {days} days (ledger_days)."
     return {"id": text, "cleared": True, "ending": ending, "line": line, "logs": logs}
+
+
+def _priced(entry: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    requests = entry["event_data"].get("asked")
+    paid = {"cost": cost(requests, settings.llm.targets)} if requests else {}
+    return {**entry, **paid}
 
 
 async def _remembered(settings: Settings, text: str) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """The loop that keeps ledger and conversations in bounds, on real stores."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,8 @@ from bot.metrics import Metrics
 from bot.upkeep import Upkeep
 from models.conversations import Conversations, open_conversations
 from models.database import Database, connect
+from models.desk import Desk
+from models.errors import RetryLater
 from models.ledger import Ledger
 from models.upkeep import UpkeepDesk
 from models.values import Line, Sender
@@ -46,9 +49,17 @@ async def conversations(mongo_url: str, mongo_database: str) -> AsyncIterator[Co
         yield store
 
 
-def upkeep(opened: Database, conversations: Conversations, metrics: Metrics) -> Upkeep:
-    desk, host = UpkeepDesk(opened.call), Host(uuid4(), "here", 0, "daemon")
-    return Upkeep(desk, conversations, metrics, host=host, ledger_days=90)
+def upkeep(
+    call: Any, conversations: Conversations, metrics: Metrics, host: UUID | None = None
+) -> Upkeep:
+    return Upkeep(
+        UpkeepDesk(call),
+        conversations,
+        metrics,
+        host=Host(host or uuid4(), "here", 0, "daemon"),
+        ledger_days=90,
+        round_seconds=0.01,
+    )
 
 
 async def test_a_purge_goes_on_until_nothing_old_is_left(
@@ -64,7 +75,7 @@ async def test_a_purge_goes_on_until_nothing_old_is_left(
     )
     await look.execute("UPDATE inbox SET received_at = now() - interval '92 days' WHERE id = 1")
 
-    assert await upkeep(opened, conversations, metrics).purge() == 1200
+    assert await upkeep(opened.call, conversations, metrics).purge() == 1200
 
     assert await look.fetchval("SELECT count(*) FROM inbox") == 1  # It is not written yet.
     assert b'lyrox_ledger_rows_purged_total{table="inbox"} 1200.0' in metrics.render()
@@ -81,7 +92,7 @@ async def test_long_conversations_are_shortened_but_for_what_is_not_marked(
         Line(f"wa-{n}", NOON + timedelta(seconds=n), Sender.CUSTOMER, "hola") for n in range(503)
     ]
     await conversations.append(company, kept.customer, lines)
-    keeping = upkeep(opened, conversations, metrics)
+    keeping = upkeep(opened.call, conversations, metrics)
 
     assert await keeping.shorten() == 2
     await look.execute("UPDATE inbox SET remembered = true")
@@ -90,3 +101,36 @@ async def test_long_conversations_are_shortened_but_for_what_is_not_marked(
     assert b"lyrox_conversation_lines_archived_total 3.0" in metrics.render()
     living = await conversations.last(company, kept.customer.id, 1000)
     assert [line.id for line in living] == [f"wa-{n}" for n in range(3, 503)]
+
+
+async def test_only_the_eldest_keeps_house_and_goes_on_after_an_outage(
+    opened: Database, conversations: Conversations, company: UUID, look: Any
+) -> None:
+    desk, metrics = Desk(opened.call, opened.rows), (Metrics(), Metrics())
+    hosts = (uuid4(), uuid4())
+    for host in hosts:
+        await desk.beat(host, name="here", shard=0, role="daemon")
+    await Ledger(opened.call).accept(message(company), reason="a reaction", pause_seconds=0)
+    await look.execute(
+        "UPDATE inbox SET received_at = now() - interval '91 days', remembered = true"
+    )
+    failures = [RetryLater("PostgreSQL is away")]
+
+    async def call(function: str, *args: object) -> Any:
+        if failures:
+            raise failures.pop()
+        return await opened.call(function, *args)
+
+    elder = upkeep(call, conversations, metrics[0], hosts[0])
+    younger = upkeep(opened.call, conversations, metrics[1], hosts[1])
+    running = [asyncio.ensure_future(one.run()) for one in (younger, elder)]
+    async with asyncio.timeout(20):
+        while await look.fetchval("SELECT count(*) FROM inbox"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+    for task in running:
+        task.cancel()
+
+    purged = b'lyrox_ledger_rows_purged_total{table="inbox"} 1.0'
+    assert [purged in each.render() for each in metrics] == [True, False]
+    assert not failures

@@ -258,6 +258,7 @@ async def test_what_was_cleared_is_told_by_what_remembers_it(
     await look.execute("DELETE FROM outbox WHERE company_id = $1", company)
     await look.execute("DELETE FROM inbox WHERE company_id = $1", company)
     await look.execute("DELETE FROM turns WHERE company_id = $1", company)
+    _price(config)
     line = {"id": sent.wa_id, "timestamp": datetime.now(UTC), "sender": "customer", "content": "x"}
     mongo_client[mongo_database].conversations.insert_one(
         {"companyId": str(company), "customerId": str(turn.customer.id), "messages": [line]}
@@ -272,6 +273,7 @@ async def test_what_was_cleared_is_told_by_what_remembers_it(
     assert (message_["line"]["company"], message_["line"]["sender"]) == (slug, "customer")
     assert reply_["logs"][0]["event_data"]["prompt_hash"] == "abc123def456"
     assert [entry["event_data"]["part"] for entry in turn_["logs"]] == [2, 1]
+    assert turn_["logs"][0]["cost"] == "0.0028 USD"
     assert "The conversation still has it:" in lyrox("why", sent.wa_id, "--config", config).out
 
 
