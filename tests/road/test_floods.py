@@ -38,4 +38,4 @@ async def remembered(scene: Scene, count: int) -> bool:
         await scene.rows("inbox", "remembered"),
         await scene.rows("outbox", "remembered"),
     )
-    return sum(inbox) + sum(outbox) == count
+    return bool(sum(inbox) + sum(outbox) == count)
