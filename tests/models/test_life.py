@@ -22,6 +22,8 @@ _UPDATE = re.compile(
 _INSERT = re.compile(r"INSERT INTO (inbox|turns|outbox)(?: \w+)? \((.*?)\)(.*?);", re.DOTALL)
 _DELETE = re.compile(r"DELETE FROM (inbox|turns|outbox)\b")
 _STATE = re.compile(r"(?<![\w.])state = (CASE .*? END|'\w+')", re.DOTALL)
+STARTS = {"inbox": "pending", "turns": "open", "outbox": "ready"}
+"""What a row is where nobody says otherwise."""
 _WORD = re.compile(r"'(\w+)'")
 
 
@@ -46,7 +48,7 @@ def drawn() -> set[Move]:
     }
 
 
-def written(maker: str, body: str, starts: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+def written(maker: str, body: str, states: dict[str, set[str]]) -> Iterator[tuple[str, str, str]]:
     """Table, state and function of each statement in *body* that gives a row a state."""
     body = re.sub(r"--.*", "", body)
     for table, assignments in _UPDATE.findall(body):
@@ -54,7 +56,7 @@ def written(maker: str, body: str, starts: dict[str, str]) -> Iterator[tuple[str
             yield from ((table, state, maker) for state in _WORD.findall(_results(value)))
     for table, columns, values in _INSERT.findall(body):
         named = "state" in re.split(r"[,\s]+", columns)
-        found = set(_WORD.findall(values)) & STATES[table] if named else {starts[table]}
+        found = set(_WORD.findall(values)) & states[table] if named else {STARTS[table]}
         yield from ((table, state, maker) for state in found)
     yield from ((table, NOTHING, maker) for table in _DELETE.findall(body))
 
@@ -62,9 +64,6 @@ def written(maker: str, body: str, starts: dict[str, str]) -> Iterator[tuple[str
 def _results(value: str) -> str:
     """What a CASE may come to, without what it looks at."""
     return " ".join(re.findall(r"(?:THEN|ELSE) ('\w+')", value)) or value
-
-
-STATES: dict[str, set[str]] = {}
 
 
 async def _states(look: asyncpg.Connection) -> dict[str, set[str]]:
@@ -88,13 +87,12 @@ async def test_the_states_that_are_drawn_are_those_that_a_row_may_have(
 
 
 async def test_every_statement_that_gives_a_row_a_state_is_drawn(look: asyncpg.Connection) -> None:
-    STATES.update(await _states(look))
-    starts = dict(zip(TABLES, ("pending", "open", "ready"), strict=True))
+    states = await _states(look)
     functions = await look.fetch(
         "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
     )
 
-    found = {each for row in functions for each in written(row["proname"], row["prosrc"], starts)}
+    found = {each for row in functions for each in written(row["proname"], row["prosrc"], states)}
 
     assert found == {(move.ledger, move.after, move.maker) for move in drawn()}
 
