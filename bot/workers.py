@@ -9,7 +9,8 @@ from models.errors import RetryLater
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.5
+"""It comes on top of the time in which a dead worker is found out."""
 NONE_LIVES = (
     "No worker runs, though [daemon] turns_here = false says that workers answer: until one does,"
     " this daemon answers itself. Start one with `lyrox worker`."

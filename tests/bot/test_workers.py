@@ -53,7 +53,7 @@ async def test_without_postgresql_all_stays_as_it_was_and_the_look_goes_on() -> 
     loop = asyncio.get_running_loop()
 
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(3.5):
+        async with asyncio.timeout(1.75):
             await workers.run(lambda: stamps.append(loop.time()))
 
     assert workers.alive

@@ -86,8 +86,10 @@ def hosts(town: Town) -> Troupe:
 @pytest.fixture
 async def town(nursery: Warm, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
     """Companies whose turns are left to workers."""
+    folder = tmp_path_factory.mktemp("town")
     daemon = {"turns_here": False, "drain_seconds": 5.0}
-    async with open_town(tmp_path_factory.mktemp("town"), nursery, daemon=daemon) as opened:
+    limits = {"turns_per_company": 64}  # Nobody waits for another one's turn.
+    async with open_town(folder, nursery, daemon=daemon, limits=limits) as opened:
         yield opened
 
 
