@@ -236,8 +236,14 @@ async def test_what_fails_again_is_set_aside_again(
     assert again.entry.seq > first.entry.seq
 
 
+@pytest.mark.parametrize(("order", "stored"), [(Order.RETRY, ["yo sigo"]), (Order.DROP, [])])
 async def test_an_owners_message_set_aside_keeps_its_chat_silent_until_somebody_has_decided(
-    make: Make, journal: Journal, make_event: MakeEvent, tmp_path: Path
+    make: Make,
+    journal: Journal,
+    make_event: MakeEvent,
+    tmp_path: Path,
+    order: Order,
+    stored: list[str],
 ) -> None:
     intake = Intake(*[ZeroDivisionError()] * 3)
     first = make(intake.accept)
@@ -252,10 +258,10 @@ async def test_an_owners_message_set_aside_keeps_its_chat_silent_until_somebody_
     again = make(later.accept, journal)
     again.replay()
     assert again.hand(LID).pending
-    journal.aside.order(Order.RETRY)
+    journal.aside.order(order)
     again.obey()
 
-    assert await later.holds(1) == ["yo sigo"]
+    assert await later.holds(len(stored)) == stored
     assert not again.hand(LID).pending
 
 
