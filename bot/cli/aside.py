@@ -38,10 +38,10 @@ def retry_aside(arguments: Arguments) -> int:
 
 
 def drop_aside(arguments: Arguments) -> int:
-    """Have one message forgotten."""
+    """Have one message forgotten, or all of a company."""
     settings = load(find(arguments.config))
-    _ordered(settings, arguments, Order.DROP)
-    print(f"message {arguments.number} is dropped")
+    number = _ordered(settings, arguments, Order.DROP)
+    print(f"{count(number, 'message')} dropped")
     return Exit.DONE
 
 

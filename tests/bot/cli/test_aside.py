@@ -81,5 +81,19 @@ def test_one_is_dropped_and_what_is_not_there_is_a_mistake(
     again = lyrox("aside", "retry", acme, "--config", config)
 
     assert (wrong.code, right.code, again.code) == (2, 0, 2)
+    assert right.out == "1 message dropped\n"
     assert f"nothing of {acme} is set aside under the number 8" in wrong.err
     assert [event.file.suffix for event in aside.ordered()] == [".drop"]
+
+
+def test_all_of_a_company_are_dropped_only_when_that_is_said(
+    lyrox: Lyrox, config: Path, acme: UUID
+) -> None:
+    aside = set_aside(config, acme, 7, 8)
+
+    unsaid = lyrox("aside", "drop", acme, "--config", config)
+    assert aside.count() == 2
+    said = lyrox("aside", "drop", acme, "--all", "--config", config)
+
+    assert (unsaid.code, said.code, said.out) == (2, 0, "2 messages dropped\n")
+    assert aside.count() == 0
