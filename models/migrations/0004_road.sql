@@ -4,8 +4,12 @@
 -- Rows are locked in this order, so that no two steps wait for each other: a customer, its
 -- outbox, its turn, its inbox.
 
+-- What a step says is done is on the server's disk, also where the server is set to confirm earlier:
+-- otherwise its crash would forget what was accepted, and that something was sent.
 CREATE FUNCTION enter_company(p_company uuid) RETURNS void LANGUAGE sql AS $$
-  SELECT set_config('app.company_id', p_company::text, true), set_config('app.system', 'off', true);
+  SELECT set_config('app.company_id', p_company::text, true), set_config('app.system', 'off', true),
+         CASE current_setting('synchronous_commit')
+           WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END;
 $$;
 
 CREATE FUNCTION enter_system() RETURNS void LANGUAGE sql AS $$
