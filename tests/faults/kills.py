@@ -10,6 +10,7 @@ again. Exits 1 where something was lost, doubled, disordered, or told to the wro
 import argparse
 import asyncio
 import itertools
+import os
 import random
 import re
 import sys
@@ -127,6 +128,7 @@ def judged(trial: Trial, books: Books, *, seed: int, client: bool) -> Kill:
         ready=round(trial.ready, 3),
         first=None if trial.first is None else round(trial.first, 3),
         last=round(trial.last, 3),
+        load=os.getloadavg()[0],
         problems=[*trial.problems, *problems],
     )
 

@@ -1,6 +1,7 @@
 """What became of each kill, a JSON line each: a long run goes on where it was broken off."""
 
 import json
+import os
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -37,6 +38,8 @@ class Kill:
     ready: float = 0.0
     first: float | None = None
     last: float = 0.0
+    load: float | None = None
+    """The machine's load at the end."""
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -104,6 +107,11 @@ def _words(kills: Sequence[Kill]) -> str:
         f" said again. Answers came again {_spread(firsts)} after the death; all who had waited"
         f" had theirs {_spread(lasts)} after it."
     )
+    if loads := [kill.load for kill in kills if kill.load is not None]:
+        words += (
+            f" The machine's {os.cpu_count()} cores had a load of {statistics.median(loads):.0f}"
+            f" (median, at {len(loads)} of the kills)."
+        )
     if untaken := sum(kill.untaken for kill in kills):
         words += (
             f" {untaken} messages were with the client, acknowledged, when it died before its"
