@@ -167,6 +167,22 @@ def module_history(
 
 
 @pytest.fixture(scope="module")
+def module_urls(
+    module_database: str,
+    module_history: tuple[str, Callable[[], list[dict[str, Any]]]],
+    stores: dict[str, str],
+    slot: int,
+) -> dict[str, str]:
+    """A ``[stores]`` section: the shared stores, with databases of the module's own."""
+    return {
+        "postgres": module_database,
+        "redis": f"unix://{urlsplit(stores['valkey']).path}?db={slot}",
+        "mongo": stores["mongod"],
+        "mongo_database": module_history[0],
+    }
+
+
+@pytest.fixture(scope="module")
 async def scene(
     nursery: Warm,
     valves: Valves,
@@ -239,15 +255,8 @@ def behind(
 
 @pytest.fixture(scope="module")
 async def opened_shop(
-    module_database: str,
-    module_history: tuple[str, Callable[[], list[dict[str, Any]]]],
-    stores: dict[str, str],
-    slot: int,
-    tmp_path_factory: pytest.TempPathFactory,
+    module_urls: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Shop]:
     """A company whose phone is paired with the real client, on the shared stores; no daemon."""
-    redis = f"unix://{urlsplit(stores['valkey']).path}?db={slot}"
-    urls = {"postgres": module_database, "mongo": stores["mongod"], "redis": redis}
-    urls["mongo_database"] = module_history[0]
-    async with open_shop(tmp_path_factory.mktemp("shop"), urls) as shop:
+    async with open_shop(tmp_path_factory.mktemp("shop"), module_urls) as shop:
         yield shop

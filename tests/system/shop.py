@@ -1,14 +1,13 @@
 """A company with a paired phone on the loopback server, and the real daemon that hosts it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -109,17 +108,10 @@ class Shop:
 
 @pytest.fixture(scope="module")
 async def opened(
-    module_database: str,
-    module_history: tuple[str, Callable[[], list[dict[str, Any]]]],
-    stores: dict[str, str],
-    slot: int,
-    tmp_path_factory: pytest.TempPathFactory,
+    module_urls: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Shop]:
     """One shop and one daemon for this file."""
-    urls = {"postgres": module_database, "mongo": stores["mongod"]}
-    urls |= {"mongo_database": module_history[0]}
-    urls |= {"redis": f"unix://{urlsplit(stores['valkey']).path}?db={slot}"}
-    async with running_shop(tmp_path_factory.mktemp("shop"), urls) as shop:
+    async with running_shop(tmp_path_factory.mktemp("shop"), module_urls) as shop:
         yield shop
 
 

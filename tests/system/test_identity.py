@@ -5,17 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
 import pytest
 
-from tests.bot.whatsapp.conftest import open_server
-from tests.builders import admin, make_company
 from tests.fakes.openai_server import FakeOpenAI
-from tests.system.process import Home, running
-from tests.whatsapp_server.nursery import seed
+from tests.system.shop import running_shop
 from tests.whatsapp_server.people import Customer, Owner, Received
 from tests.whatsapp_server.server import WhatsAppServer
 
@@ -73,32 +69,16 @@ class Shop:
 
 @pytest.fixture(scope="module")
 async def shop(
-    module_database: str,
+    module_urls: dict[str, str],
     module_history: tuple[str, Callable[[], list[dict[str, Any]]]],
-    stores: dict[str, str],
-    slot: int,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Shop]:
     """One shop and one daemon for this file."""
     folder = tmp_path_factory.mktemp("shop")
-    urls = {"postgres": module_database, "mongo": stores["mongod"]}
-    urls |= {"mongo_database": module_history[0]}
-    urls |= {"redis": f"unix://{urlsplit(stores['valkey']).path}?db={slot}"}
-    company = await make_company(module_database, slug="panaderia")
-    look = await admin(module_database)
-    async with open_server(folder) as server, FakeOpenAI() as llm:
+    async with FakeOpenAI() as llm:
         target = {"name": "fake", "model": "m", "base_url": llm.url, "api_key": ""}
-        home = Home(folder / "home", stores=urls, llm={"targets": [target]})
-        owner = server.owner("5215512345678", "111222333444555")
-        await seed(server, home.state_dir, {company: owner})
-        async with running(home, env=server.environment) as daemon:
-            await daemon.ready()
-            async with asyncio.timeout(30):
-                while not owner.logins:
-                    server.logged_in.clear()
-                    await server.logged_in.wait()
-            yield Shop(server, company, owner, look, llm, module_history[1])
-    await look.close()
+        async with running_shop(folder, module_urls, llm={"targets": [target]}) as run:
+            yield Shop(run.server, run.company, run.owner, run.look, llm, module_history[1])
 
 
 async def test_a_hidden_number_that_shows_in_mid_conversation_goes_on_in_one_conversation(
