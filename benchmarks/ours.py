@@ -1,13 +1,13 @@
 """The road, wired as the daemon wires it, with phones in memory where WhatsApp would be."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
-from benchmarks.subject import Accept, Phones, Setting
+from benchmarks.subject import Accept, Setting
 from bot.config import Settings
 from bot.garbage import expect_long_life
 from bot.hosts import Host
@@ -16,7 +16,7 @@ from bot.lanes import Chat
 from bot.llm import open_model
 from bot.metrics import Metrics
 from bot.road import Road, open_road
-from bot.stores import open_stores
+from bot.stores import Urls, open_stores
 from bot.wakes import Wakes
 from bot.wire import Outgoing, OwnerHand, Settlement, Unsettled
 from handlers import build, load_prompts
@@ -25,13 +25,20 @@ from models.values import Channel
 _ALONE = OwnerHand()
 
 
+class Ringing(Protocol):
+    """Where texts arrive."""
+
+    def ring(self, chat: str) -> str:
+        """A text is there; its id."""
+
+
 class PhoneWire:
     """One company's wire; a text arrives the moment it is sent."""
 
     channel = Channel.WHATSAPP
     connected = True
 
-    def __init__(self, company_id: UUID, phones: Phones) -> None:
+    def __init__(self, company_id: UUID, phones: Ringing) -> None:
         self.company_id = company_id
         self._phones = phones
 
@@ -70,19 +77,22 @@ class PhoneWire:
         return [Settlement(one.outbox_id, sent=False) for one in unsettled]
 
 
-def settings_for(setting: Setting) -> Settings:
-    """The defaults, without waits for quiet and pace, and with caps above the load."""
-    target = {"name": "bench", "model": "bench-1", "base_url": setting.model_url, "api_key": ""}
+CAPS_ABOVE_THE_LOAD = {"turns_per_company": 1000, "turns_per_host": 1000}
+
+
+def settings_for(model_url: str, mongo_database: str, limits: Mapping[str, int]) -> Settings:
+    """The defaults, without waits for quiet and pace, and with these *limits*."""
+    target = {"name": "bench", "model": "bench-1", "base_url": model_url, "api_key": ""}
     return Settings.model_validate(
         {
-            "stores": {"mongo_database": setting.mongo_database},
+            "stores": {"mongo_database": mongo_database},
             "conversation": {
                 "quiet_seconds": 0,
                 "longest_seconds": 0,
                 "pace_seconds_per_character": 0,
                 "pace_longest_seconds": 0,
             },
-            "limits": {"turns_per_company": 1000, "turns_per_host": 1000},
+            "limits": limits,
             "llm": {"targets": [target]},
         }
     )
@@ -90,11 +100,21 @@ def settings_for(setting: Setting) -> Settings:
 
 @asynccontextmanager
 async def opened(setting: Setting) -> AsyncIterator[Accept]:
-    """The road with all loops of the daemon that have to do with it; yields its intake."""
-    settings, prompts, metrics = settings_for(setting), load_prompts(), Metrics()
+    """The road as `opened_road` has it, with a wire for everybody; yields its intake."""
+    settings = settings_for(setting.model_url, setting.mongo_database, CAPS_ABOVE_THE_LOAD)
+    async with opened_road(settings, setting.urls) as road:
+        await attach(road, setting.population.companies, setting.phones)
+        expect_long_life()
+        yield road.intake.accept
+
+
+@asynccontextmanager
+async def opened_road(settings: Settings, urls: Urls) -> AsyncIterator[Road]:
+    """The road with all loops of the daemon that have to do with it."""
+    prompts, metrics = load_prompts(), Metrics()
     async with AsyncExitStack() as stack:
-        stores = await stack.enter_async_context(open_stores(settings, setting.urls))
-        doorbell = await stack.enter_async_context(open_doorbell(setting.urls.redis))
+        stores = await stack.enter_async_context(open_stores(settings, urls))
+        doorbell = await stack.enter_async_context(open_doorbell(urls.redis))
         model = await stack.enter_async_context(
             open_model(settings.llm, prompts, secrets=lambda _: None, on_call=metrics.llm_call)
         )
@@ -113,16 +133,15 @@ async def opened(setting: Setting) -> AsyncIterator[Accept]:
                 ring=ring,
             )
         )
-        await _attach(road, setting)
         await stack.enter_async_context(_running(_loops(road, doorbell, Wakes(stores.redis))))
-        expect_long_life()
-        yield road.intake.accept
+        yield road
 
 
-async def _attach(road: Road, setting: Setting) -> None:
-    for company in setting.population.companies:
+async def attach(road: Road, companies: Sequence[UUID], phones: Ringing) -> None:
+    """Give each company its wire, or another one."""
+    for company in companies:
         fence = await road.ledger.lease(company, road.host.id)
-        await road.delivery.attach(PhoneWire(company, setting.phones), fence or 0)
+        await road.delivery.attach(PhoneWire(company, phones), fence or 0)
 
 
 def _loops(road: Road, doorbell: Doorbell, wakes: Wakes) -> list[Coroutine[Any, Any, object]]:
