@@ -121,7 +121,7 @@ class Desk:
         return dict(parsed(next(iter(row.values()))))
 
     async def workers(self) -> list[dict[str, Any]]:
-        """Living workers: ``name``, ``number``, ``seconds`` since their start, ``turns`` at work."""
+        """Living workers: ``name``, ``number``, ``turns`` at work, ``seconds`` of their life."""
         row = await self._call("desk_workers")
         return list(parsed(next(iter(row.values()))))
 
