@@ -238,6 +238,20 @@ async def test_a_flooding_company_does_not_hold_back_another(background: Backgro
     assert quiet in [company for company, _ in desk.order[:4]]
 
 
+async def test_there_is_room_until_the_host_is_full_or_somebody_waits(
+    background: Background,
+) -> None:
+    desk, company = Desk(), uuid4()
+    slots = Slots(desk.work, background, per_company=1, per_host=2)
+    rooms = [slots.free]
+
+    for chat in ((uuid4(), uuid4()), (company, uuid4()), (company, uuid4())):
+        slots.submit(chat)
+        rooms.append(slots.free)
+
+    assert rooms == [True, True, False, False]
+
+
 async def test_a_chat_never_has_two_turns_at_once_and_is_not_forgotten(
     background: Background, chat: Chat
 ) -> None:

@@ -28,6 +28,37 @@ async def test_a_question_is_answered_sooner_than_an_unfinished_message(
     assert 1.0 <= took < 3.0
 
 
+async def test_what_comes_after_an_answer_has_left_is_a_question_like_the_first(
+    open_scene: OpenScene,
+) -> None:
+    async with open_scene(handlers=[Echo()], conversation=PATIENT) as scene:
+        await scene.receive(message(scene.company, "cuánto cuesta?"))
+        await scene.arrived(1)
+        began = asyncio.get_running_loop().time()
+        await scene.receive(message(scene.company, "hacen envíos?"))
+        await scene.arrived(2)
+        took = asyncio.get_running_loop().time() - began
+
+    assert took < 3.0
+
+
+async def test_a_customer_who_is_typing_is_waited_for_where_the_wire_knows(
+    open_scene: OpenScene,
+) -> None:
+    quick = {**PATIENT, "quiet_seconds": 0.2}
+    async with open_scene(handlers=[Echo()], conversation=quick) as scene:
+        writes = message(scene.company, "me interesa el plan y")
+        scene.wire.composing.add(writes.chat)
+        await scene.receive(writes)
+        await asyncio.sleep(1.0)
+        waited = scene.wire.texts()
+        scene.wire.composing.clear()
+        said = await scene.arrived(1)
+
+    assert waited == []
+    assert said == ["oí: me interesa el plan y"]
+
+
 @pytest.mark.parametrize("ready", [False, True])
 async def test_newer_messages_take_an_answer_back_twice_and_then_wait_for_the_next_turn(
     open_scene: OpenScene, ready: bool
