@@ -105,11 +105,13 @@ class Archive:
         await self._reach.ask(
             lambda: self._archive.update_many(company | {"customerId": str(former)}, {"$set": heir})
         )
+        if not await self._counted(mine):
+            return False
         # A message that came once for each of the two is one message.
         for again in await self._find(self._archive, mine | shape.COLLIDED, {"id": 1}):
             if await self._counted(mine | {"id": again["id"]}) > 1:
                 await self._reach.ask(partial(self._archive.delete_one, {"_id": again["_id"]}))
-        return bool(await self._counted(mine))
+        return True
 
     async def recount(self, company_id: UUID, customer_id: UUID) -> None:
         """Let the conversation count its living and its archived lines, each once."""
