@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from models.ai_metadata import ai_metadata
 from models.values import AiMetadata, Line, Sender
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -51,16 +52,5 @@ def _decode(value: dict[str, Any]) -> Line:
         at=datetime.fromisoformat(value["timestamp"]),
         sender=Sender(value["sender"]),
         text=value["content"],
-        ai=None if ai is None else _ai_metadata(ai),
-    )
-
-
-def _ai_metadata(value: dict[str, Any]) -> AiMetadata:
-    return AiMetadata(
-        model=value["model"],
-        tokens_used=value["tokensUsed"],
-        response_time=value["responseTime"],
-        intent=value["intent"],
-        sentiment=value["sentiment"],
-        confidence=value["confidence"],
+        ai=ai_metadata(ai),
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from models.ai_metadata import ai_document, ai_metadata
 from models.text import clean
 from models.values import AiMetadata, CustomerRef, Line, Sender, Stage
 
@@ -187,32 +188,12 @@ def from_document(document: Mapping[str, Any]) -> Line:
         at=at,
         sender=Sender(document["sender"]),
         text=document["content"],
-        ai=_ai(ai) if ai else None,
+        ai=ai_metadata(ai or None),
     )
 
 
 def _metadata(ai: AiMetadata) -> Document:
-    known = {
-        "model": ai.model,
-        "tokensUsed": ai.tokens_used,
-        "responseTime": ai.response_time,
-        "intent": ai.intent,
-        "sentiment": ai.sentiment,
-        "confidence": ai.confidence,
-    }
     return {
         name: clean(value) if isinstance(value, str) else value
-        for name, value in known.items()
-        if value is not None
+        for name, value in ai_document(ai).items()
     }
-
-
-def _ai(document: Mapping[str, Any]) -> AiMetadata:
-    return AiMetadata(
-        model=document["model"],
-        tokens_used=document["tokensUsed"],
-        response_time=document["responseTime"],
-        intent=document.get("intent"),
-        sentiment=document.get("sentiment"),
-        confidence=document.get("confidence"),
-    )

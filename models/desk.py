@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from models.ledger_rows import ai_metadata, customer_of, dumped, parsed
+from models.ai_metadata import ai_metadata
+from models.ledger_rows import customer_of, dumped, parsed
 from models.values import Channel, CustomerRef, Line, Sender
 
 Call = Callable[..., Awaitable[Mapping[str, Any]]]

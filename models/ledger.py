@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
 
+from models.ai_metadata import ai_document
 from models.details import details as details_of
 from models.ledger_rows import (
     Accepted,
@@ -11,7 +12,6 @@ from models.ledger_rows import (
     Claim,
     Fate,
     Part,
-    ai_document,
     dumped,
     line_of,
     parsed,

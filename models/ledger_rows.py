@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from models.ai_metadata import ai_metadata
 from models.details import quote_of
 from models.manner import UNSAID, Manner, manner_of
 from models.values import (
@@ -94,26 +95,6 @@ class Fate:
     reason: str | None
     open_parts: int
     sent_parts: int
-
-
-def ai_document(ai: AiMetadata) -> dict[str, object]:
-    """The document's ``aiMetadata`` with its own field names; unknown fields are left out."""
-    names = {"tokens_used": "tokensUsed", "response_time": "responseTime"}
-    return {names.get(key, key): value for key, value in asdict(ai).items() if value is not None}
-
-
-def ai_metadata(document: Mapping[str, Any] | None) -> AiMetadata | None:
-    """The way back from `ai_document`."""
-    if document is None:
-        return None
-    return AiMetadata(
-        model=document["model"],
-        tokens_used=document["tokensUsed"],
-        response_time=document["responseTime"],
-        intent=document.get("intent"),
-        sentiment=document.get("sentiment"),
-        confidence=document.get("confidence"),
-    )
 
 
 def parsed(value: Any) -> Any:
