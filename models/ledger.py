@@ -190,10 +190,6 @@ class Ledger:
         fence = await self._value("road_lease", company_id, host)
         return None if fence is None else int(fence)
 
-    async def holds(self, company_id: UUID, host: UUID, fence: int) -> bool:
-        """Whether a lease taken with *fence* still stands."""
-        return bool(await self._value("road_holds", company_id, host, fence))
-
     async def release(self, company_id: UUID, host: UUID, fence: int) -> None:
         """Give a session lease back, if it is still ours."""
         await self._call("road_release", company_id, host, fence)
