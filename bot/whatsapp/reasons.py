@@ -88,11 +88,7 @@ MEANINGS = MappingProxyType(
             "On the phone: WhatsApp, Linked devices, Link a device.",
         ),
         Reason.CONNECTING: Meaning(
-            _OFF,
-            WayOut.BY_ITSELF,
-            "Conectando con WhatsApp.",
-            "Connecting to WhatsApp.",
-            *_NOTHING,
+            _OFF, WayOut.BY_ITSELF, "Conectando con WhatsApp.", "Connecting to WhatsApp.", *_NOTHING
         ),
         Reason.ONLINE: Meaning(
             Phase.CONNECTED,
