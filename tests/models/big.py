@@ -163,6 +163,7 @@ EXPLAINED = """
 def faults(plan: str) -> list[str]:
     """What a plan does that grows with the ledger."""
     found = re.findall(rf"Seq Scan on (?:public\.)?(?:{'|'.join(BIG_TABLES)})\b.*", plan)
+    found = [scan for scan in found if "(never executed)" not in scan]
     for removed in re.findall(r"Rows Removed by [\w ]+: (\d+)", plan):
         if int(removed) > MOST_ROWS_FILTERED:
             found.append(f"{removed} rows read in vain")

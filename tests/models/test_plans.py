@@ -111,8 +111,6 @@ async def test_a_road_query_uses_an_index(
     executed = await plans(big, function, ROAD[function], generic=generic)
 
     assert len(executed) >= 2  # The call and at least one statement inside it.
-    for plan in executed:
-        if faults(plan): print("PLAN", plan)
     assert {plan: faults(plan) for plan in executed if faults(plan)} == {}
 
 
