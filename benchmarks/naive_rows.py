@@ -7,10 +7,10 @@ from tortoise.expressions import F
 
 from handlers.answer import Answer
 from models.agent_logs import AgentLog
+from models.ai_metadata import ai_document
 from models.companies import Company
 from models.customers import Customer
 from models.inbox import Inbound
-from models.ledger_rows import ai_document
 from models.outbox import Outbound
 from models.products import Product
 from models.tenancy import company_scope
