@@ -18,7 +18,7 @@ __all__ = ["look", "open_scene", "store_urls"]
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
 COMPANIES = 20
-GROWTH_MB = 32.0
+GROWTH_MB = 40.0
 """What the tenfold may take more: lines whose writing lags behind (`Memory` holds 5,000)."""
 
 CUSTOMERS = """
@@ -42,6 +42,8 @@ class Forgetful(FakeWire):
         wa_id = await super().send(outgoing)
         for kept in (self.arrived, self.quoted, self.hashed, self._written, self._ratchets):
             kept.clear()
+        for seen in (self.read, self.typed, self.hidden):
+            seen.clear()
         return f"{wa_id}-{outgoing.secret.hex()}"
 
 
@@ -88,6 +90,7 @@ async def all_answered(scene: Scene, handler: Echo, most: list[float]) -> bool:
     """Whether nothing waits any more; a look at the memory beside it."""
     await asyncio.sleep(0.2)
     handler.asked.clear()
+    scene.database.called.clear()
     most.append(resident_mb())
     return not await scene.look.fetchval(
         "SELECT EXISTS (SELECT 1 FROM inbox WHERE state <> 'answered')"
