@@ -16,6 +16,9 @@ from bot.embedded.process import NOBODY, Command, Identity, identity_for
 from bot.embedded.servers import Tell, child_environment
 from models.errors import StartupRefused, Unavailable
 
+LOOK_SECONDS = 5
+"""How often it looks for tables to analyse. Plans made while the ledger was empty read all of a
+company's rows until then: measured, a step took 0.6 ms at first and 8 ms after 1,500 messages."""
 _READY_LINE = 7  # Of postmaster.pid: "starting", "ready" or "stopping".
 _SETUP = """\
 CREATE ROLE app LOGIN NOSUPERUSER NOBYPASSRLS CREATEDB
@@ -63,6 +66,8 @@ class Postgres:
         }
         if self._fast:
             options |= dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")
+        else:
+            options["autovacuum_naptime"] = f"{LOOK_SECONDS}s"
         words = [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
         return self._command("postgres", "-D", self._data, *words)
 

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from pymongo import MongoClient
 
@@ -110,3 +111,12 @@ async def test_a_start_given_up_half_way_leaves_nothing_running(tmp_path: Path) 
 
     assert told
     assert await asyncio.to_thread(eventually, lambda: all_have_ended(tmp_path))
+
+
+async def test_it_soon_knows_how_a_new_ledger_has_grown(root: Path) -> None:
+    async with services(root, [POSTGRES]) as uris:
+        connection = await asyncpg.connect(uris["admin"])
+        every = await connection.fetchval("SHOW autovacuum_naptime")
+        await connection.close()
+
+    assert every == "5s"
