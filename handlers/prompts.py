@@ -3,8 +3,8 @@
 import hashlib
 import tomllib
 from dataclasses import dataclass, fields
-from importlib.abc import Traversable
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from string import Template
 from typing import Any, TypeVar
 

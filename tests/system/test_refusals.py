@@ -137,6 +137,7 @@ async def test_a_missing_configuration_is_refused(nursery: Warm, make_home: Make
 async def test_a_missing_prompt_file_is_refused(make_home: MakeHome, tmp_path: Path) -> None:
     packages = tmp_path / "packages"
     shutil.copytree(REPOSITORY / "prompts", packages / "prompts")
+    (packages / "prompts" / "__init__.py").touch()  # So that nothing is looked for elsewhere.
     (packages / "prompts" / "es" / "rules.md").unlink()
 
     said = await make_home().lyrox("run", "--check", env={"PYTHONPATH": f"{packages}:{REPOSITORY}"})
