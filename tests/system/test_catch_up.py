@@ -60,7 +60,7 @@ async def test_each_customer_of_a_backlog_gets_one_reply(
     for number in range(messages):
         for place, customer in enumerate(people):
             at = written + 60 * number + place
-            await shop.write(customer, f"mensaje {number}", at=at)
+            await shop.write(customer, f"mensaje {number} de {messages}", at=at)
 
     async with shop.daemon():
         await asyncio.gather(*(answered(customer, messages) for customer in people))
@@ -70,7 +70,8 @@ async def test_each_customer_of_a_backlog_gets_one_reply(
     assert [customer.inbox.qsize() for customer in people] == [0] * customers
     counts = await shop.look.fetch(
         "SELECT count(*) AS messages, count(DISTINCT turn_id) AS turns FROM inbox"
-        " WHERE content LIKE 'mensaje %' AND state = 'answered' GROUP BY customer_id"
+        " WHERE content LIKE $1 AND state = 'answered' GROUP BY customer_id",
+        f"mensaje % de {messages}",
     )
     assert [(row["messages"], row["turns"]) for row in counts] == [(messages, 1)] * customers
     assert after - before < MOST_GROWTH
@@ -80,7 +81,7 @@ async def answered(customer: Customer, messages: int) -> None:
     """The customer has a reply, which quotes the newest message."""
     received = await asyncio.wait_for(customer.inbox.get(), 200)
     context = received.message.extendedTextMessage.contextInfo
-    assert context.quotedMessage.conversation == f"mensaje {messages - 1}"
+    assert context.quotedMessage.conversation == f"mensaje {messages - 1} de {messages}"
 
 
 async def memory(shop: Shop) -> int:
