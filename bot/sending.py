@@ -82,15 +82,13 @@ class Sending:
         self, part: Part, sessions_hash: str | None, picture: bytes | None = None
     ) -> Left:
         """Let *part* leave, if it still may; raises RetryLater when it certainly did not."""
-        while True:
-            secret, hand = new_secret(), self._wire.owner_hand(part.chat)
-            async with self._turn(part, hand, secret, sessions_hash) as outcome:
-                if outcome == "go":
-                    outgoing = Outgoing(part.chat, part.text, secret, hand, picture, part.quote)
-                    return await self._hand_over(part, outgoing, sessions_hash)
-            if outcome != "again":
-                self._metrics.unsent(outcome)
-                return NOT_LEFT
+        secret, hand = new_secret(), self._wire.owner_hand(part.chat)
+        async with self._turn(part, hand, secret, sessions_hash) as outcome:
+            if outcome == "go":
+                outgoing = Outgoing(part.chat, part.text, secret, hand, picture, part.quote)
+                return await self._hand_over(part, outgoing, sessions_hash)
+        self._metrics.unsent(outcome)
+        return NOT_LEFT
 
     async def settle(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Decide sends whose end nobody saw, as `Ledger.unsettled` tells them."""
@@ -132,7 +130,7 @@ class Sending:
     async def _turn(
         self, part: Part, hand: OwnerHand, secret: bytes, sessions_hash: str | None
     ) -> AsyncIterator[str]:
-        """The wire is this part's where the outcome is go; again: the look has become too old."""
+        """The wire is this part's where the outcome is go; nothing is awaited on the way to it."""
         async with self._next:
             self._must_be_open()
             outcome = await self._last_look(part, hand, secret, sessions_hash)
@@ -143,18 +141,14 @@ class Sending:
             yield outcome
             return
         try:
-            yield await self._still(part, secret, looked)
+            late = time.monotonic() - looked > LOOK_AGAIN_SECONDS
+            if late or self.closed or not self._wire.connected:
+                await self._take_back(part.id, secret, "another send was in the way")
+                self._must_be_open()
+                outcome = await self._last_look(part, hand, secret, sessions_hash)
+            yield outcome
         finally:
             self._in_flight.release()
-
-    async def _still(self, part: Part, secret: bytes, looked: float) -> str:
-        """Nothing is awaited on the way from a yes to the call into the wire."""
-        late = time.monotonic() - looked > LOOK_AGAIN_SECONDS
-        if late or self.closed or not self._wire.connected:
-            await self._take_back(part.id, secret, "another send was in the way")
-            self._must_be_open()
-            return "again"
-        return "go"
 
     def _must_be_open(self) -> None:
         if self.closed or not self._wire.connected:

@@ -61,3 +61,12 @@ async def test_what_was_made_ready_on_a_wire_that_closes_waits_for_the_next_one(
         ["ready", "ready", "sent"],
     )
     assert len(busy.wire.arrived) <= 1
+
+
+async def test_who_waited_for_a_slow_send_is_the_next_to_leave(busy: Scene) -> None:
+    rows = "SELECT chat FROM outbox WHERE state = 'ready'"
+    last = await busy.look.fetchval(rows)
+
+    await busy.arrived(3)
+
+    assert busy.wire.arrived[-1].chat == last
