@@ -9,6 +9,7 @@ import io
 import os
 import platform
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,8 +48,17 @@ class Library:
     """The callbacks handed to the client: it may still call one long after a stop."""
 
 
+_finding = threading.Lock()
+"""Held by whoever looks for the package: while its binding is loaded it cannot be found."""
+
+
 def read_protos() -> Protos:
-    """The message classes alone. Raises LibraryMissing."""
+    """The message classes alone, on any thread. Raises LibraryMissing."""
+    with _finding:
+        return _read_protos()
+
+
+def _read_protos() -> Protos:
     folder = str(_package() / "proto")
     if folder not in sys.path:
         sys.path.append(folder)  # The generated modules import one another by top-level name.
@@ -65,6 +75,11 @@ def read_protos() -> Protos:
 
 def load() -> Library:
     """Load the client into this process. Raises LibraryMissing with one sentence."""
+    with _finding:
+        return _load()
+
+
+def _load() -> Library:
     _check_binary()
     quiet_stdout()
     try:
@@ -77,7 +92,7 @@ def load() -> Library:
         text_callback=binder.func_string,
         event_callback=binder.func_callback_bytes,
         log_callback=binder.func_callback_bytes2,
-        protos=read_protos(),
+        protos=_read_protos(),
     )
 
 

@@ -67,6 +67,34 @@ def test_loading_touches_neither_network_nor_logging_and_hides_the_clients_chatt
     assert done.stdout.splitlines() == ["ours still shows", "[] True"], done.stderr
 
 
+READS_MEANWHILE = """
+import sys, threading
+from bot.whatsapp import library
+
+loading, read = threading.Event(), threading.Event()
+
+def slowly(event, arguments):
+    if event == "open" and "_binder" in str(arguments[0]) and not loading.is_set():
+        loading.set()
+        read.wait(0.5)
+
+sys.addaudithook(slowly)
+thread = threading.Thread(target=library.load)
+thread.start()
+loading.wait()
+print(library.read_protos().events.__name__)
+read.set()
+thread.join()
+"""
+
+
+@pytest.mark.whatsapp
+def test_its_messages_can_be_read_on_one_thread_while_another_loads_it() -> None:
+    done = run(READS_MEANWHILE)
+
+    assert done.stdout.splitlines() == ["Neonize_pb2"], done.stderr
+
+
 SAYS_WHY = """
 import importlib.metadata, importlib.util, pathlib, sys
 from bot.whatsapp import library
