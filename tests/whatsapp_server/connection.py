@@ -1,6 +1,7 @@
 """One client's connection: handshake, pairing or login, and the stanzas after that."""
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import os
@@ -8,7 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
+from aiohttp import WSMsgType, web
 from cryptography.exceptions import InvalidTag
 
 from tests.whatsapp_server import history
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from tests.whatsapp_server.server import WhatsAppServer
 
 log = logging.getLogger(__name__)
+
+_LINGER = 0.3  # Seconds for the client to handle what it has read.
+_HEARD = 20.0
 
 
 class Connection:
@@ -47,6 +51,7 @@ class Connection:
         self.number = 0
         self.active = False
         self.deaf = False  # The line stays, and nothing is answered, pings neither.
+        self._heard = asyncio.Event()
 
     async def run(self) -> None:
         """Until the socket closes."""
@@ -86,8 +91,20 @@ class Connection:
         """Say a last word, let it be handled, and hang up."""
         for stanza in stanzas:
             await self.send(stanza)
-        await asyncio.sleep(self.faults.linger)
+        if self.faults.hurries > 0:
+            self.faults.hurries -= 1
+        else:
+            await self._is_heard()
+            await asyncio.sleep(_LINGER)
         await self._socket.close()
+
+    async def _is_heard(self) -> None:
+        """Wait for the client to read what was sent: it answers pings in the order of its reads."""
+        self._heard.clear()
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            await self._socket.ping()
+            async with asyncio.timeout(_HEARD):
+                await self._heard.wait()
 
     @property
     def faults(self) -> Faults:
@@ -99,6 +116,9 @@ class Connection:
         buffer = b""
         begun = False
         async for message in self._socket:
+            if message.type is WSMsgType.PONG:
+                self._heard.set()
+                continue
             buffer += message.data
             if not begun and len(buffer) >= len(PROLOGUE):
                 buffer, begun = buffer[len(PROLOGUE) :], True
@@ -106,6 +126,7 @@ class Connection:
                 size = 3 + int.from_bytes(buffer[:3], "big")
                 frame, buffer = buffer[3:size], buffer[size:]
                 yield frame
+        self._heard.set()  # Who has hung up hears no more.
 
     async def _write(self, frame: bytes) -> None:
         await self._socket.send_bytes(len(frame).to_bytes(3, "big") + frame)
@@ -118,7 +139,7 @@ class Connection:
             self.deaf = True
             return
         if (failure := self.server.refuses_clients) is not None:
-            await self.end(failure)
+            self.server.spawn(self.end(failure))
             return
         data = payload.devicePairingData
         device = self.guest = Device(
@@ -156,7 +177,7 @@ class Connection:
     async def _log_in(self, number: str, device: int) -> None:
         owner = self.server.owners.get(number)
         if owner is None or device not in owner.devices:
-            await self.end(Node("failure", {"reason": "401", "location": "lla"}))
+            self.server.spawn(self.end(Node("failure", {"reason": "401", "location": "lla"})))
             return
         self.owner, self.number = owner, device
         owner.logins += 1
@@ -164,7 +185,7 @@ class Connection:
             self.deaf = True
             return
         if (refusal := owner.faults.refuses) is not None:
-            await self.end(refusal)
+            self.server.spawn(self.end(refusal))
             return
         self.server.online[owner.number] = self
         now = str(int(time.time()))

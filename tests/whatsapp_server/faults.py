@@ -17,9 +17,9 @@ class Faults:
     ``refuses`` is said instead of letting a client log in; ``silent`` is said nothing at all, then
     and later. ``delay`` seconds lie before each answer, ``backlog_delay`` before what came
     while the client was away. The line breaks instead of taking so many of the client's messages
-    (``cuts_before``), or instead of an ack for one that was brought (``cuts_after``). ``linger`` is
-    the time between a last word and the hang-up: a client that gets both at once may take them in
-    any order.
+    (``cuts_before``), or instead of an ack for one that was brought (``cuts_after``). So many times
+    (``hurries``) the server hangs up together with its last word: a client that gets both at once
+    may take them in any order.
     """
 
     refuses: Node | None = None
@@ -30,7 +30,7 @@ class Faults:
     loses_receipts: bool = False
     cuts_before: int = 0
     cuts_after: int = 0
-    linger: float = 0.3
+    hurries: int = 0
 
 
 def failure(reason: int, **attrs: str) -> Node:

@@ -33,14 +33,21 @@ class Hosted:
         self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 15.0, after: int = 0
     ) -> dict[str, Any]:
         """The first line from *after* on that is *wanted*."""
-        async with asyncio.timeout(seconds):
-            while True:
-                while after < len(self.said):
-                    after += 1
-                    if wanted(self.said[after - 1]):
-                        return self.said[after - 1]
-                self._new.clear()
-                await self._new.wait()
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._first(wanted, after)
+        except TimeoutError:
+            last, end = self.said[after:][-12:], self.process.returncode
+            raise TimeoutError(f"not said within {seconds:.0f} s; end {end}; {last}") from None
+
+    async def _first(self, wanted: Callable[[dict[str, Any]], bool], after: int) -> dict[str, Any]:
+        while True:
+            while after < len(self.said):
+                after += 1
+                if wanted(self.said[after - 1]):
+                    return self.said[after - 1]
+            self._new.clear()
+            await self._new.wait()
 
     async def do(self, command: str, *, seconds: float = 15.0, **words: object) -> dict[str, Any]:
         """Give a command and wait for its answer."""

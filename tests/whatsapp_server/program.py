@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import sys
+import traceback
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
@@ -167,6 +168,13 @@ class Commands:
         return {"count": hand.count, "pending": hand.pending}
 
 
+def _tell(running: asyncio.Task[None]) -> None:
+    """Nothing but ``stop`` ends the sessions."""
+    if not running.cancelled() and (error := running.exception()):
+        traceback.print_exception(error)
+        say(event="failed", error=repr(error))
+
+
 async def main(state_dir: str, *companies: str) -> None:
     """Host the companies until ``stop`` or the end of the input."""
     book = Book([UUID(company) for company in companies], Path(state_dir) / "died")
@@ -181,6 +189,7 @@ async def main(state_dir: str, *companies: str) -> None:
         patience=Patience(**json.loads(os.environ.get("PATIENCE", "{}"))),
     )
     running = asyncio.ensure_future(sessions.run())
+    running.add_done_callback(_tell)
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

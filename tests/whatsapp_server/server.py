@@ -179,7 +179,7 @@ class WhatsAppServer:
         task.add_done_callback(self._tasks.discard)
 
     async def _chat(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(max_msg_size=2**24)
+        socket = web.WebSocketResponse(max_msg_size=2**24, autoping=False)
         await socket.prepare(request)
         connection = Connection(self, socket, request.transport)
         try:

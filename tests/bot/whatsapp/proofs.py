@@ -23,8 +23,8 @@ Proofs = Mapping[str, asyncio.Task[None]]
 async def proving(folder: Path, causes: Iterable[str]) -> AsyncIterator[Proofs]:
     """A company for each cause, all in one process, and the proof of its row under way.
 
-    A server in a hurry hangs up with its last word, so that the client may take the two in any
-    order; what follows must be the same.
+    A server in a hurry hangs up together with its last word, so that the client may miss it, and
+    comes back to hear it once more; what follows must be the same.
     """
     driven = [cause for cause in causes if cause.removesuffix(IN_A_HURRY) in DRIVES]
     async with street(folder, driven, last_connected=LONG_AGO) as houses:
@@ -45,7 +45,7 @@ async def prove(name: str, house: House) -> None:
     await house.hears()
     house.begin()
     if name.endswith(IN_A_HURRY):
-        house.owner.faults.linger = 0.0
+        house.owner.faults.hurries = 2
     reason, logins = ROWS[cause], house.owner.logins
     await DRIVES[cause].act(house)
     if reason is None or reason is Reason.ONLINE:
