@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -92,13 +92,21 @@ async def test_20_abandoned_pairings_leave_no_thread_process_or_descriptor(
     async with whatsapp(tmp_path / "server") as server:
         environ = os.environ | server.environment
         await abandon(environ)  # What stays once, stays from the first time on.
-        before = holdings()
+        before, threads = holdings(), set(threading.enumerate())
         for _ in range(10):
             assert set(await asyncio.gather(abandon(environ), abandon(environ))) == {"qr"}
 
         assert holdings() == before
+        assert staying(set(threading.enumerate()) - threads) == []
 
 
-def holdings() -> tuple[int, list[int], int]:
-    """Threads, children and descriptors of this process."""
-    return threading.active_count(), children(os.getpid()), vitals(os.getpid()).fds
+def holdings() -> tuple[list[int], int]:
+    """Children and descriptors of this process."""
+    return children(os.getpid()), vitals(os.getpid()).fds
+
+
+def staying(threads: Collection[threading.Thread]) -> list[threading.Thread]:
+    """Those that do not end; the one that waited for a child ends a moment after it."""
+    for thread in threads:
+        thread.join(10)
+    return [thread for thread in threads if thread.is_alive()]
