@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ import httpx2
 import openai
 
 from bot.llm.faults import Fault, Outcome, status_outcome
-from bot.llm.reading import Said, said
+from bot.llm.reading import Said, error_codes, said
 from bot.llm.retry_after import retry_after
 from bot.llm_settings import Target as TargetSettings
 from handlers.answer import answer_schema
@@ -28,26 +28,38 @@ _OWN_HOST = "api.openai.com"
 class OpenAiTarget:
     """One OpenAI-compatible endpoint, asked once for each call."""
 
-    def __init__(self, settings: TargetSettings, client: openai.AsyncOpenAI) -> None:
+    def __init__(
+        self,
+        settings: TargetSettings,
+        http: httpx2.AsyncClient,
+        url: httpx2.URL,
+        headers: Mapping[str, str],
+    ) -> None:
         self.name = settings.name
         self.model = settings.model
         self.try_seconds = settings.try_seconds
         self._params = settings.params
         self._own = urlsplit(settings.base_url).hostname == _OWN_HOST
-        self._post = client.post
+        self._http = http
+        self._url = url
+        self._headers = httpx2.Headers(headers)
+        self._limits = {"timeout": httpx2.Timeout(settings.try_seconds).as_dict()}
 
     async def ask(self, messages: Sequence[Message], cache_key: str) -> Said:
         """What the model wrote. Everything that goes wrong is a `Fault`."""
-        # Not chat.completions.create: it would walk each message for ten milliseconds.
-        body = self._body(messages, cache_key)
+        request = httpx2.Request(
+            "POST",
+            self._url,
+            headers=self._headers,
+            content=json.dumps(self._body(messages, cache_key)).encode(),
+            extensions=self._limits,
+        )
         try:
-            response = await self._post("/chat/completions", cast_to=httpx2.Response, body=body)
-        except openai.APIStatusError as error:
-            raise _status_fault(error) from None
-        except openai.APIConnectionError as error:
+            response = await self._http.send(request)
+        except httpx2.HTTPError as error:
             raise Fault(_connection_outcome(error)) from None
-        except (openai.OpenAIError, json.JSONDecodeError):
-            raise Fault(Outcome.BAD_JSON) from None
+        if not response.is_success:
+            raise _status_fault(response)
         return said(response.content)
 
     def _body(self, messages: Sequence[Message], cache_key: str) -> dict[str, object]:
@@ -63,32 +75,32 @@ async def open_target(settings: TargetSettings, key: str | None) -> AsyncIterato
     """The target with its own connection pool, closed at the end."""
     # It logs each request, with the server's own words, at INFO.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
+    http = openai.DefaultAioHttpClient(limits=_LIMITS)
     async with openai.AsyncOpenAI(
-        api_key=key or "none",
-        base_url=settings.base_url,
-        max_retries=0,
-        timeout=settings.try_seconds,
-        http_client=openai.DefaultAioHttpClient(limits=_LIMITS),
+        api_key=key or "none", base_url=settings.base_url, http_client=http
     ) as client:
-        yield OpenAiTarget(settings, client)
+        # Neither chat.completions.create nor post: each request would cost as much as all the rest.
+        told = {**client.default_headers, **client.auth_headers}
+        headers = {name: words for name, words in told.items() if isinstance(words, str)}
+        yield OpenAiTarget(settings, http, client.base_url.join("chat/completions"), headers)
 
 
-def _status_fault(error: openai.APIStatusError) -> Fault:
-    headers = error.response.headers
-    outcome = status_outcome(error.status_code, {str(error.code), str(error.type)})
+def _status_fault(response: httpx2.Response) -> Fault:
+    headers = response.headers
+    outcome = status_outcome(response.status_code, error_codes(response.content))
     forbidden = headers.get("x-should-retry", "").lower() == "false"
     return Fault(
         outcome,
         retry_after=retry_after(headers, now=datetime.now(UTC)),
         retryable=False if forbidden else None,
-        request_id=error.request_id,
+        request_id=headers.get("x-request-id"),
     )
 
 
-def _connection_outcome(error: openai.APIConnectionError) -> Outcome:
-    """The client calls a refused or dropped connection a timeout too: the first cause tells."""
+def _connection_outcome(error: httpx2.HTTPError) -> Outcome:
+    """The transport calls a refused or dropped connection a timeout too: the first cause tells."""
     cause: BaseException | None = error
-    while isinstance(cause, (openai.OpenAIError, httpx2.HTTPError)):
+    while isinstance(cause, httpx2.HTTPError):
         cause = cause.__cause__ or cause.__context__
-    named = TimeoutError if cause else openai.APITimeoutError
+    named = TimeoutError if cause else httpx2.TimeoutException
     return Outcome.TIMEOUT if isinstance(cause or error, named) else Outcome.CONNECTION

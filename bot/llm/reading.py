@@ -31,11 +31,8 @@ class Said:
 
 def said(body: bytes) -> Said:
     """What the model wrote, from a chat completion's body."""
-    try:
-        whole = json.loads(body) if len(body) <= LARGEST_BODY else None
-    except (ValueError, RecursionError):
-        whole = None
-    if not isinstance(whole, dict):
+    whole = _loaded(body)
+    if whole is None:
         raise Fault(Outcome.BAD_JSON)
     cost = _cost(whole.get("usage"))
     choice = _dict(_first(whole.get("choices")))
@@ -49,6 +46,12 @@ def said(body: bytes) -> Said:
     if not content.strip():
         raise Fault(Outcome.INVALID, **cost)
     return Said(content, **cost)
+
+
+def error_codes(body: bytes) -> set[str]:
+    """The code and the type of a provider's refusal, as far as its body names them."""
+    error = _dict((_loaded(body) or {}).get("error"))
+    return {word for word in (error.get("code"), error.get("type")) if isinstance(word, str)}
 
 
 def read(words: Said) -> Answer:
@@ -82,6 +85,14 @@ def salvaged(content: str) -> Answer | None:
             wrong = {item["loc"][0] for item in error.errors() if item["loc"]}
             known = {key: value for key, value in known.items() if key not in wrong}
     return None
+
+
+def _loaded(body: bytes) -> dict[str, object] | None:
+    try:
+        whole = json.loads(body) if len(body) <= LARGEST_BODY else None
+    except (ValueError, RecursionError):
+        return None
+    return whole if isinstance(whole, dict) else None
 
 
 def _object_in(text: str) -> str:
