@@ -93,7 +93,8 @@ class Aside:
                 names = [each.name for each in found]
         except FileNotFoundError:
             return []
-        return [self._folder / name for name in sorted(names) if name.endswith(endings)]
+        ours = (name for name in sorted(names) if name.partition(".")[0].isdecimal())
+        return [self._folder / name for name in ours if name.endswith(endings)]
 
     def _file(self, seq: int, ending: str) -> Path:
         return self._folder / f"{seq:020d}{ending}"

@@ -188,7 +188,8 @@ class Journal:
     def _recover(self) -> list[Entry]:
         entries: dict[int, Entry] = {}
         self._highest = 0
-        for path in sorted(self._directory.glob("*.journal")):
+        paths = self._directory.glob("*.journal")
+        for path in sorted(path for path in paths if path.stem.isdecimal()):  # No copy of one.
             found = {entry.seq: entry for entry in self._read(path, entries)}
             self._segments.append(_Segment(path, set(found), path.stat().st_size))
             entries |= found

@@ -20,6 +20,7 @@ from bot.whatsapp.locks import holding
 log = logging.getLogger(__name__)
 
 _LIMIT = 5.0
+_UNREADABLE = "a journal cannot be read"
 _UUID = "-".join("[0-9a-f]" * digits for digits in (8, 4, 4, 4, 12))
 
 Trace = tuple[tuple[str, int], ...]
@@ -32,24 +33,32 @@ class Leftovers:
         self._state_dir = state_dir
         self._host = host
         self._done: dict[UUID, Trace] = {}
+        self._unreadable: set[UUID] = set()
 
     async def take_in(self) -> None:
-        """Once; what a store refuses now is left to the next time. Raises LibraryMissing."""
-        for files in self._unread():
-            files.prepare()
-            with holding(files.lock, "taking in messages") as ours:
-                if ours:
-                    await self._take_in(files)
+        """Once; what a store refuses now is left to the next time. Raises LibraryMissing.
 
-    def _unread(self) -> list[CompanyFiles]:
-        found = []
+        A company whose files cannot be touched is told of once, and holds up no other.
+        """
         for folder in (self._state_dir / "journal").glob(_UUID):
             files = CompanyFiles(self._state_dir, UUID(folder.name))
-            trace = _trace(files)
-            written = any(size for _, size in trace) and trace != self._done.get(files.company_id)
-            if written or Aside(files.journal / FOLDER).ordered():
-                found.append(files)
-        return found
+            try:
+                await self._look_at(files)
+                self._unreadable.discard(files.company_id)
+            except OSError:
+                if files.company_id not in self._unreadable:
+                    log.exception(_UNREADABLE, extra={"company": folder.name})
+                self._unreadable.add(files.company_id)
+
+    async def _look_at(self, files: CompanyFiles) -> None:
+        trace = _trace(files)
+        written = any(size for _, size in trace) and trace != self._done.get(files.company_id)
+        if not (written or Aside(files.journal / FOLDER).ordered()):
+            return
+        files.prepare()
+        with holding(files.lock, "taking in messages") as ours:
+            if ours:
+                await self._take_in(files)
 
     async def _take_in(self, files: CompanyFiles) -> None:
         host, left = await self._host(), 0
@@ -60,7 +69,7 @@ class Leftovers:
             finally:
                 journal.close()
         except OSError:
-            log.exception("a journal cannot be read", extra={"company": str(files.company_id)})
+            log.exception(_UNREADABLE, extra={"company": str(files.company_id)})
         if not left:
             self._done[files.company_id] = _trace(files)
 

@@ -1,6 +1,10 @@
 """What a company that is not hosted any more has left on the disk is taken in all the same."""
 
 import asyncio
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -8,6 +12,7 @@ import pytest
 
 from bot.whatsapp.aside import Order
 from bot.whatsapp.events import MESSAGE
+from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.host import pause_before
 from bot.whatsapp.journal import Journal
 from bot.whatsapp.locks import holding
@@ -108,6 +113,51 @@ async def test_a_journal_that_cannot_be_read_holds_up_no_other(
 
     assert desk.messages[0].company_id == companies[1]
     assert caplog.text.count("a journal cannot be read") == 1
+
+
+def forbid_the_journal(files: CompanyFiles) -> None:
+    """As far as a test may that runs as root: the place of the folder is taken."""
+    shutil.rmtree(files.journal)
+    files.journal.touch()
+
+
+def forbid_the_lock(files: CompanyFiles) -> None:
+    files.lock.mkdir()
+
+
+def add_copies(files: CompanyFiles) -> None:
+    """Somebody kept a copy of each file beside it, before trying something."""
+    journal = Journal(files.journal)
+    journal.append(MESSAGE, b"broken")
+    entries = journal.leftovers() + [one for one in [journal.find(2)] if one]
+    for entry in entries:
+        journal.aside.keep(entry, why="ZeroDivisionError", at=datetime.now(UTC))
+    journal.close()
+    for file in [*files.journal.glob("*.journal"), *files.journal.glob("*/*.json")]:
+        words = file.read_bytes().replace(version("lyrox").encode(), b"older")
+        file.write_bytes(words)  # Each is to be tried again by this program.
+        file.with_stem("copy of " + file.stem).write_bytes(words)
+
+
+@pytest.mark.parametrize("spoil", [forbid_the_journal, forbid_the_lock, add_copies])
+async def test_files_of_one_company_that_cannot_be_used_end_nothing(
+    machine: Machine,
+    make_event: MakeEvent,
+    caplog: pytest.LogCaptureFixture,
+    spoil: Callable[[CompanyFiles], None],
+) -> None:
+    spoiled, hosted = uuid4(), machine.add()
+    leave(machine, spoiled, make_event("hola"))
+    spoil(machine.files(spoiled))
+
+    async with machine.running() as desk:
+        await desk.reaches(hosted, Reason.ONLINE)
+        later = uuid4()
+        leave(machine, later, make_event("sigo"))
+        await desk.until(lambda: later in {one.company_id for one in desk.messages})
+
+    assert isinstance(machine.ended, asyncio.CancelledError)
+    assert caplog.text.count("a journal cannot be read") <= 1
 
 
 async def test_so_is_what_was_set_aside_once_somebody_orders_it_back(
