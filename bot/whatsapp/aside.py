@@ -66,6 +66,10 @@ class Aside:
         """How many wait for somebody to act."""
         return len(self._files(_KEPT))
 
+    def highest(self) -> int:
+        """The highest number that one has; 0 where none is here."""
+        return max((int(each.stem) for each in self._files(_KEPT, *Order)), default=0)
+
     def order(self, order: Order, seq: int | None = None) -> int:
         """Have one event, or all, taken in again or dropped; how many that are."""
         files = [each for each in self._files(_KEPT) if seq in (None, int(each.stem))]

@@ -70,7 +70,7 @@ class Journal:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._segments: list[_Segment] = []
         self._left = self._recover()
-        self._next = self._highest + 1
+        self._next = max(self._highest, self.aside.highest()) + 1
         self._fd = self._begin_segment()
 
     def leftovers(self) -> list[Entry]:

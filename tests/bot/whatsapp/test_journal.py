@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,20 @@ def test_numbers_go_on_after_everything_was_released(tmp_path: Path) -> None:
     journal.close()
 
     assert Journal(tmp_path).append(17, b"b") > last
+
+
+def test_no_number_is_given_again_while_what_bore_it_is_set_aside(tmp_path: Path) -> None:
+    """Else a kill would take the newer one for the one that is set aside, and forget it."""
+    journal = Journal(tmp_path)
+    journal.append(17, b"a")
+    (seq,) = (entry.seq for entry in [journal.find(1)] if entry)
+    journal.aside.keep(Entry(seq, 17, b"a"), why="ValueError", at=datetime.now(UTC))
+    journal.release(seq)
+    journal.close()
+    for segment in tmp_path.glob("*.journal"):  # As when the next one cannot be begun.
+        segment.unlink()
+
+    assert Journal(tmp_path).append(17, b"b") > seq
 
 
 def test_leftovers_survive_any_number_of_openings(tmp_path: Path) -> None:
@@ -152,6 +167,7 @@ def test_many_threads_may_append_and_release_at_once(tmp_path: Path) -> None:
 
 APPENDS_UNTIL_KILLED = """
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from bot.whatsapp.journal import Journal
 
