@@ -88,5 +88,9 @@ def _named(error: sqlite3.DatabaseError) -> Exception:
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     address = f"file:{quote(str(path))}?mode=ro"
-    with closing(sqlite3.connect(address, uri=True, timeout=10)) as connection:
+    try:
+        connection = sqlite3.connect(address, uri=True, timeout=10)
+    except sqlite3.DatabaseError as error:
+        raise _named(error) from error
+    with closing(connection):
         yield connection

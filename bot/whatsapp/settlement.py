@@ -83,8 +83,9 @@ class SessionBooks:
     never will. Questions wait in one line, so each costs only its own time.
     """
 
-    def __init__(self, *, limit: float = 15.0) -> None:
+    def __init__(self, *, limit: float = 15.0, program: str = sys.executable) -> None:
         self._limit = limit
+        self._program = program
         self._helper: _Helper | None = None
         self._starting = asyncio.Lock()
 
@@ -135,12 +136,16 @@ class SessionBooks:
     async def _running(self) -> _Helper:
         async with self._starting:
             if self._helper is None or not self._helper.alive:
-                self._helper = _Helper(
-                    await asyncio.create_subprocess_exec(
-                        *(sys.executable, "-m", "bot.whatsapp.settlement"), stdin=PIPE, stdout=PIPE
-                    )
-                )
+                self._helper = _Helper(await self._start())
         return self._helper
+
+    async def _start(self) -> Process:
+        try:
+            return await asyncio.create_subprocess_exec(
+                *(self._program, "-m", "bot.whatsapp.settlement"), stdin=PIPE, stdout=PIPE
+            )
+        except OSError as error:
+            raise RetryLater(f"no process that reads session files can begin: {error}") from error
 
     def _forget(self, helper: _Helper) -> None:
         helper.kill()

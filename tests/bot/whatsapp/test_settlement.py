@@ -167,6 +167,32 @@ async def test_a_file_that_cannot_be_read_now_is_not_taken_for_damaged(path: Pat
     await books.close()
 
 
+async def test_a_file_that_cannot_be_opened_harms_no_other_ones_question(
+    books: SessionBooks, path: Path, tmp_path: Path
+) -> None:
+    """Its name is longer than SQLite takes: as if another user had made it, but for root too."""
+    SessionFile(path).pair("521")
+    folder = tmp_path.joinpath(*["x" * 100] * 6)
+    folder.mkdir(parents=True)
+    (folder / "closed.sqlite").touch()
+
+    closed, device = await asyncio.gather(
+        books.device(folder / "closed.sqlite"), books.device(path), return_exceptions=True
+    )
+
+    assert isinstance(closed, RetryLater)
+    assert "unable to open" in str(closed)
+    assert isinstance(device, dict)
+
+
+async def test_a_machine_that_begins_no_process_is_asked_again(tmp_path: Path) -> None:
+    """As while the program is being upgraded, or where there are too many processes."""
+    books = SessionBooks(program=str(tmp_path / "gone"))
+
+    with pytest.raises(RetryLater, match="No such file"):
+        await books.device(tmp_path / "any.sqlite")
+
+
 async def test_the_process_is_started_again_when_it_died(books: SessionBooks, path: Path) -> None:
     SessionFile(path).pair("521")
     await books.device(path)
