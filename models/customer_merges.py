@@ -8,8 +8,9 @@ from uuid import UUID
 from tortoise import fields
 from tortoise.fields import Now
 
+from models.ledger_rows import stage_of
 from models.tenancy import CompanyModel
-from models.values import CustomerRef, Stage
+from models.values import CustomerRef
 
 
 class CustomerMerge(CompanyModel):
@@ -64,6 +65,5 @@ class MergeDesk:
 
 
 def _merge(row: Mapping[str, Any]) -> Merge:
-    stage = Stage(row["stage"] or "lead")
-    customer = CustomerRef(row["new_id"], row["phone"], row["name"], stage)
+    customer = CustomerRef(row["new_id"], row["phone"], row["name"], stage_of(row["stage"]))
     return Merge(row["company_id"], row["old_id"], customer)

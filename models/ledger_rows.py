@@ -114,8 +114,16 @@ def _waiting(raw: Mapping[str, Any]) -> Line:
     return line if raw["quote"] is None else replace(line, quote=quote_of(raw["quote"]))
 
 
+def stage_of(word: str | None) -> Stage:
+    """A customer's stage; a word of somebody else's is one that we do not move on from."""
+    try:
+        return Stage(word or Stage.LEAD)
+    except ValueError:
+        return Stage.QUALIFIED
+
+
 def sender_of(message: InboundMessage, row: Mapping[str, Any]) -> CustomerRef:
-    stage = Stage(row["stage"] or "lead")
+    stage = stage_of(row["stage"])
     phone = row.get("phone") or message.phone
     return CustomerRef(row["customer_id"], phone, row["customer_name"], stage)
 
@@ -150,7 +158,7 @@ def customer_of(raw: Mapping[str, Any]) -> CustomerRef:
         UUID(raw["id"]),
         raw["phone"],
         raw["name"],
-        Stage(raw["stage"] or "lead"),
+        stage_of(raw["stage"]),
         opted_out=bool(raw.get("opted_out")),
     )
 

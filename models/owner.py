@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from models.details import details
-from models.values import CustomerRef, InboundMessage, Stage
+from models.ledger_rows import stage_of
+from models.values import CustomerRef, InboundMessage
 
 Call = Callable[..., Awaitable[Mapping[str, Any]]]
 
@@ -49,7 +50,7 @@ class OwnerDesk:
             row["customer_id"],
             row["phone"] or message.phone,
             row["customer_name"],
-            Stage(row["stage"] or "lead"),
+            stage_of(row["stage"]),
         )
         return OwnerWrote(row["verdict"], row["inbox_id"], customer, row["deed"])
 
