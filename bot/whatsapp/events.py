@@ -17,7 +17,7 @@ MESSAGE, CALL_OFFER, CALL_ACCEPT, CALL_TERMINATE = 17, 36, 37, 42
 CALLS = {CALL_OFFER, CALL_ACCEPT, CALL_TERMINATE}
 TAKEN = "accepted_elsewhere"
 """What WhatsApp tells the other devices of an account when one of them has taken a call."""
-_LAST_SECOND = 253_402_300_799  # Of the year 9999.
+_LAST_SECOND = 253_402_214_399  # A day before the year 10,000, wherever a server's clocks stand.
 
 _PEOPLE = PHONE_SERVERS | LID_SERVERS
 

@@ -1,6 +1,6 @@
 import base64
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -55,6 +55,18 @@ def test_a_customer_without_a_number_is_kept_by_the_lid(
     reader: MessageReader, make_event: MakeEvent
 ) -> None:
     assert accepted(reader, make_event(alt="")).phone == "lid:999888777666555"
+
+
+@pytest.mark.parametrize("seconds", [-1, 2**62])
+def test_a_time_that_no_calendar_has_becomes_one_that_every_clock_can_show(
+    reader: MessageReader, make_event: MakeEvent, seconds: int
+) -> None:
+    """PostgreSQL tells times by the clocks of the place where it stands."""
+    sent_at = accepted(reader, make_event("hola", Timestamp=seconds)).sent_at
+
+    for hours in (-12, 14):
+        there = sent_at.astimezone(timezone(timedelta(hours=hours)))
+        assert datetime.fromisoformat(there.isoformat()) == sent_at
 
 
 def content(protos: Protos, **fields: Any) -> Any:
