@@ -25,6 +25,12 @@ from models.values import Channel, Line, Sender
 
 log = logging.getLogger(__name__)
 
+MOST_HELD = 50
+"""Parts of one wire in memory, give or take a chat's next ones; the others wait in the ledger.
+
+An account takes about ten texts a second, and each is typed for a few seconds before.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -81,6 +87,7 @@ class Courier:
         )
         self._queues: dict[UUID, deque[Part]] = {}
         self._held: dict[int, float] = {}
+        self._behind = False  # Older parts wait in the ledger: what is new queues up there.
 
     async def settle(self) -> None:
         """Decide every send whose end nobody saw, before anything new leaves."""
@@ -93,11 +100,18 @@ class Courier:
             return
         with suppress(RetryLater):
             await self._sending.settle_dropped(self._chat, self._held)
-            parts = await self._ledger.ready(self.wire.company_id, self.wire.channel, self._chat)
-            self.offer(parts)
+            company, channel = self.wire.company_id, self.wire.channel
+            parts = await self._ledger.ready(company, channel, self._chat, MOST_HELD)
+            self._behind = len(parts) >= MOST_HELD
+            self._take(parts)
 
     def offer(self, parts: Sequence[Part]) -> None:
-        """Take *parts* for delivery; those already held are left alone."""
+        """Take *parts* for delivery, or leave them to `fetch` where older ones wait for it."""
+        if not self._behind:
+            self._take(parts)
+
+    def _take(self, parts: Sequence[Part]) -> None:
+        """Those already held are left alone; what a chat says stays together."""
         if self._sending.closed or not self.wire.connected:
             return
         for part in parts:
@@ -105,8 +119,11 @@ class Courier:
                 continue
             if self._chat is not None and part.chat != self._chat:
                 continue
-            self._held[part.id] = time.monotonic()
             queue = self._queues.get(part.customer.id)
+            if queue is None and len(self._held) >= MOST_HELD:
+                self._behind = True
+                continue
+            self._held[part.id] = time.monotonic()
             if queue is not None:
                 queue.append(part)
                 continue

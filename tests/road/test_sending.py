@@ -2,10 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import pytest
 
-from tests.builders import message
+from bot.courier import MOST_HELD
+from bot.stores import Urls
+from bot.wire import Outgoing
+from tests.builders import make_company, message
+from tests.fakes.wire import FakeWire
 from tests.road.conftest import Echo, OpenScene, Scene
 
 CHATS = [f"1305555010{number}@s.whatsapp.net" for number in range(3)]
@@ -70,3 +75,52 @@ async def test_who_waited_for_a_slow_send_is_the_next_to_leave(busy: Scene) -> N
     await busy.arrived(3)
 
     assert busy.wire.arrived[-1].chat == last
+
+
+class Gated(FakeWire):
+    """Lets nothing leave until it is opened."""
+
+    def __init__(self, company_id: UUID) -> None:
+        super().__init__(company_id)
+        self.open = asyncio.Event()
+
+    async def send(self, outgoing: Outgoing) -> str:
+        await self.open.wait()
+        return await super().send(outgoing)
+
+
+async def test_of_many_replies_a_few_are_held_and_the_others_leave_in_their_order(
+    open_scene: OpenScene, store_urls: Urls
+) -> None:
+    company = await make_company(store_urls.postgres)
+    wire, many = Gated(company), MOST_HELD + 10
+    async with open_scene(handlers=[Echo()], company=company, wire=wire) as scene:
+        for number in range(many):
+            await answered(scene, number)
+        scene.road.delivery.kick(company)
+        await asyncio.sleep(0.1)
+        held = len(wire.hashed)  # What is asked first for each.
+
+        wire.open.set()
+        await scene.arrived(MOST_HELD)
+        await answered(scene, many)
+        scene.road.delivery.kick(company)
+        await scene.arrived(many + 1)
+
+    assert held == MOST_HELD
+    assert [one.chat for one in wire.arrived] == [chat_of(number) for number in range(many + 1)]
+
+
+def chat_of(number: int) -> str:
+    return f"1305556{number:04d}@s.whatsapp.net"
+
+
+async def answered(scene: Scene, number: int) -> None:
+    """One more customer writes and has an answer, which may not have left."""
+    chat = chat_of(number)
+    await scene.receive(message(scene.company, "hola", chat=chat, phone=f"+{chat[:11]}"))
+
+    async def so_many() -> bool:
+        return len(await scene.rows("outbox")) == number + 1
+
+    await scene.until(so_many)
