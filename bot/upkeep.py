@@ -80,12 +80,19 @@ class Upkeep:
         return cleared
 
     async def shorten(self, stamp: Callable[[], None] = lambda: None) -> int:
-        """Move the oldest lines of long conversations into their archive; how many."""
+        """Move the oldest lines of long conversations into their archive; how many.
+
+        One that cannot be shortened now holds up no other.
+        """
         moved = 0
         for company_id in await every_company():
             for customer_id in await self._conversations.archive.long_ones(company_id):
                 stamp()
-                moved += await self._shorten(company_id, customer_id)
+                try:
+                    moved += await self._shorten(company_id, customer_id)
+                except (RetryLater, GiveUp) as error:
+                    named = {"company": str(company_id), "customer": str(customer_id)}
+                    log.warning("a conversation stays long", extra=named | {"why": str(error)})
         if moved:
             log.info("long conversations were shortened", extra={"lines": moved})
         return moved

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from pymongo import MongoClient
 
 from bot.hosts import Host
 from bot.metrics import Metrics
@@ -101,6 +102,35 @@ async def test_long_conversations_are_shortened_but_for_what_is_not_marked(
     assert b"lyrox_conversation_lines_archived_total 3.0" in metrics.render()
     living = await conversations.last(company, kept.customer.id, 1000)
     assert [line.id for line in living] == [f"wa-{n}" for n in range(3, 503)]
+
+
+async def test_a_conversation_that_cannot_be_shortened_holds_up_no_other(
+    opened: Database,
+    conversations: Conversations,
+    company: UUID,
+    mongo_client: MongoClient[dict[str, Any]],
+    mongo_database: str,
+) -> None:
+    ledger = Ledger(opened.call)
+    for number in range(2):
+        written = message(company, phone=f"+1305555010{number}")
+        kept = await ledger.accept(written, reason=None, pause_seconds=0)
+        lines = [
+            Line(f"{number}-{n}", NOON + timedelta(seconds=n), Sender.CUSTOMER, "hola")
+            for n in range(501)
+        ]
+        await conversations.append(company, kept.customer, lines)
+    first, second = await conversations.archive.long_ones(company)
+    mongo_client[mongo_database].command(
+        "collMod",
+        "conversations_archive",
+        validator={"customerId": {"$ne": str(first)}},  # As a server refuses what it cannot keep.
+    )
+
+    assert await upkeep(opened.call, conversations, Metrics()).shorten() == 1
+
+    assert await conversations.archive.moved(company, second) == 1
+    assert await conversations.archive.long_ones(company) == [first]
 
 
 async def test_only_the_eldest_keeps_house_and_goes_on_after_an_outage(
