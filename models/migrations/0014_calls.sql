@@ -27,7 +27,8 @@ BEGIN
   PERFORM enter_system();
   UPDATE inbox SET state = 'pending', reason = NULL WHERE id IN (
     SELECT id FROM inbox
-     WHERE reason = 'rings' AND received_at < now() - make_interval(secs => p_seconds)
+     WHERE reason = 'rings'
+       AND (received_at < now() - make_interval(secs => p_seconds) OR set_back(received_at))
      ORDER BY id FOR UPDATE SKIP LOCKED);
   GET DIAGNOSTICS v_calls = ROW_COUNT;
   RETURN v_calls;

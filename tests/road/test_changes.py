@@ -260,11 +260,12 @@ async def test_a_call_that_the_owner_took_is_not_answered(open_scene: OpenScene)
         assert await scene.rows("turns") == []
 
 
-async def test_a_call_whose_end_nobody_told_was_missed(open_scene: OpenScene) -> None:
+@pytest.mark.parametrize("ago", [RING_SECONDS + 1, -3600.0], ids=["rung_out", "clock_set_back"])
+async def test_a_call_whose_end_nobody_told_was_missed(open_scene: OpenScene, ago: float) -> None:
     async with open_scene() as scene:
         await scene.receive(message(scene.company, "", kind=Kind.CALL, wa_id="call:1"))
         await scene.look.execute(
-            "UPDATE inbox SET received_at = now() - make_interval(secs => $1)", RING_SECONDS + 1
+            "UPDATE inbox SET received_at = now() - make_interval(secs => $1)", ago
         )
 
         await scene.road.sweeper.sweep(0)  # The first of five looks at the calls,
