@@ -57,7 +57,7 @@ class Child:
 
     async def run(self) -> None:
         """Say ``paired``. Raises PairingFailed."""
-        known = session_file.device(self._files.session)
+        known = self._device()
         if known is not None and self._files.is_confirmed(known["jid"]):
             phone = phone_of(known["jid"])
             self._audience.say(event="paired", jid=known["jid"], phone=phone, already=True)
@@ -66,6 +66,7 @@ class Child:
         if not self._until_the_end.enter_context(lock):
             raise PairingFailed("busy")
         async with self._audience.open(self._files.pairing):
+            known = self._device(ours=True)
             await (self._pair() if known is None else self._ask_again(known["jid"]))
 
     async def obey(self) -> None:
@@ -78,6 +79,17 @@ class Child:
                 task.add_done_callback(self._letters.discard)
             elif wish.get("do") in {"keep", "refuse"} and not self._decision.done():
                 self._decision.set_result(str(wish.get("reason", "")))
+
+    def _device(self, *, ours: bool = False) -> dict[str, str] | None:
+        """What is paired; a damaged file that is *ours* to touch makes room for a new pairing."""
+        try:
+            return session_file.device(self._files.session)
+        except session_file.Damaged:
+            if ours:
+                self._files.set_aside("corrupt", datetime.now(UTC))
+            return None
+        except OSError as error:
+            raise PairingFailed(Reason.FAULT.value, str(error)) from None
 
     async def _pair(self) -> None:
         self._files.forget_boot()

@@ -67,6 +67,32 @@ async def test_a_paired_company_says_so_at_once_even_while_its_session_runs(
     }
 
 
+async def test_a_damaged_file_makes_room_also_where_no_daemon_runs(
+    settings: Settings, company: UUID
+) -> None:
+    files = files_of(settings, company)
+    files.session.write_bytes(b"no database " * 100)
+
+    (event,) = await everything(company, settings, NO_WAY)
+
+    assert event.reason == "unreachable"  # It went on to ask for a code.
+    assert not files.session.exists()
+    assert len(list(files.session.parent.glob("*.sqlite.corrupt-*"))) == 1
+
+
+async def test_a_file_that_cannot_be_read_is_told_with_what_was_seen(
+    tmp_path: Path, company: UUID
+) -> None:
+    """Its name is longer than SQLite takes: as if another user had made it, but for root too."""
+    settings = Settings(daemon=Daemon(state_dir=tmp_path.joinpath(*["x" * 100] * 6)))
+    files_of(settings, company).session.touch()
+
+    (event,) = await everything(company, settings, NO_WAY)
+
+    assert (event.event, event.reason) == ("failed", "fault")
+    assert "unable to open database file" in event.sentence
+
+
 async def test_a_second_pairing_of_one_company_is_told_to_wait(
     settings: Settings, company: UUID
 ) -> None:
