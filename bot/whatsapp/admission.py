@@ -73,8 +73,14 @@ class Admission:
         """A damaged file makes room for a new pairing; call it under the company's lock."""
         name = files.set_aside("corrupt", self._now())
         log.error("a session file is damaged", extra={"error": str(error), "kept_as": name})
-        state = State(Reason.DAMAGED, detail=name)
-        files.write_end(state)
+        self.say_over(files, State(Reason.DAMAGED, detail=name))
+
+    def say_over(self, files: CompanyFiles, state: State) -> None:
+        """A session has ended that needs a phone; the next process is to know why, too."""
+        try:
+            files.write_end(state)
+        except OSError as error:
+            log.warning("why a session is over is not on disk", extra={"error": str(error)})
         self._say(files, state)
 
     def say_held(self, files: CompanyFiles) -> None:

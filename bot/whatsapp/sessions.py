@@ -228,8 +228,9 @@ class Sessions:
 
     def _on_state(self, company_id: UUID, state: State) -> None:
         if state.meaning.way_out is WayOut.OWNER_PAIRS:
-            self._files(company_id).write_end(state)
-        self._recorder.say(company_id, state)
+            self._admission.say_over(self._files(company_id), state)
+        else:
+            self._recorder.say(company_id, state)
 
     def _files(self, company_id: UUID) -> CompanyFiles:
         return CompanyFiles(self._settings.daemon.state_dir, company_id)

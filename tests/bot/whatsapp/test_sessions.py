@@ -480,6 +480,24 @@ async def test_a_phone_that_logs_out_rests_until_it_is_paired_again(machine: Mac
         await desk.reaches(company, Reason.ONLINE)
 
 
+async def test_why_a_session_is_over_is_told_also_where_the_disk_takes_nothing(
+    machine: Machine, protos: Protos
+) -> None:
+    company = machine.add()
+    end = machine.files(company).end
+    end.with_suffix(f"{end.suffix}.new").mkdir()
+    banned = protos.events.LoggedOut(OnConnect=True, Reason=protos.events.UNKNOWN_LOGOUT)
+
+    async with machine.running() as desk:
+        await desk.reaches(company, Reason.ONLINE)
+        SessionFile(machine.files(company).session).unpair()
+        machine.connection(company).observer.on_event(6, banned.SerializeToString())
+        await desk.reaches(company, Reason.BANNED)
+        await asyncio.sleep(0.3)
+
+    assert desk.states[company][-1] is Reason.BANNED
+
+
 async def test_an_outdated_client_is_not_started_over_and_over(machine: Machine) -> None:
     company = machine.add()
 
