@@ -15,7 +15,7 @@ from bot.lanes import Chat
 from models.conversations import Conversations
 from models.desk import Desk, Forgotten, Written
 from models.errors import GiveUp, RetryLater
-from models.values import CustomerRef, Line, Sender
+from models.values import CustomerRef, Line, Sender, Stage
 
 log = logging.getLogger(__name__)
 
@@ -188,7 +188,9 @@ class Memory:
         lines = [note.line for note in notes]
         late = any(note.late for note in notes)
         try:
-            await self._conversations.append(chat[0], notes[-1].customer, lines, late=late)
+            await self._conversations.append(
+                chat[0], notes[-1].customer, lines, stage=_stage(notes), late=late
+            )
         except (RetryLater, GiveUp) as error:
             log.warning("conversation not written yet", extra={"why": str(error)})
             return False
@@ -210,6 +212,12 @@ class Memory:
 
 def _awaits_reply(note: Forgotten) -> bool:
     return note.line.sender is Sender.CUSTOMER and not note.late
+
+
+def _stage(notes: Sequence[Forgotten]) -> Stage | None:
+    """Where our newest reply has led the customer; None: no reply of ours is among *notes*."""
+    ours = (note.customer.stage for note in reversed(notes) if note.ledger == "outbox")
+    return next(ours, None)
 
 
 def _now() -> float:

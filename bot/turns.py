@@ -231,11 +231,12 @@ class Turns:
 
 
 def _parts(turn: Turn, reply: Reply, ids: Sequence[int], quote: Quote | None) -> list[Part]:
+    customer = replace(turn.customer, stage=reply.stage or turn.customer.stage)
     return [
         Part(
             id=row,
             company_id=turn.company.id,
-            customer=turn.customer,
+            customer=customer,
             kind="reply",
             chat=turn.chat,
             text=text,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 from uuid import uuid4
 
 from bot.background import Background
@@ -14,7 +14,7 @@ from bot.memory import RIPE_SECONDS, TOGETHER_SECONDS, Memory
 from models.conversations import Conversations
 from models.errors import GiveUp
 from models.mongo import Collection, Collections
-from models.values import CustomerRef, Line, Sender
+from models.values import CustomerRef, Line, Reply, Sender, Stage
 from tests.builders import message
 from tests.road.conftest import Echo, OpenScene
 
@@ -67,6 +67,23 @@ async def test_question_and_reply_go_into_the_document_together(open_scene: Open
         await scene.until(written)
 
     assert before == []
+
+
+async def test_a_conversation_follows_its_customers_stage(
+    open_scene: OpenScene, mongo_client: Any, mongo_database: str
+) -> None:
+    stages = iter((None, Stage.QUALIFIED, None))
+    echo = Echo(says=lambda _: Reply(("dale",), "persona", stage=next(stages)))
+    found = []
+    async with open_scene(handlers=[echo]) as scene:
+        for number in (1, 2, 3):
+            await scene.receive(message(scene.company, f"mensaje {number}"))
+            await scene.arrived(number)
+            await scene.road.memory.flush()
+            document = mongo_client[mongo_database].conversations.find_one({})
+            found.append(document and document["stage"])
+
+    assert found == ["lead", "qualified", "qualified"]
 
 
 async def test_chats_that_speak_at_once_are_written_together_and_a_lone_one_soon(
