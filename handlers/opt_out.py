@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from handlers.language import language
 from handlers.prompts import Prompts
 from models.text import words
 from models.values import Reply, Silence, Turn
@@ -19,7 +20,8 @@ def _listed(table: Mapping[str, str]) -> dict[str, str]:
 
 _STOP = _listed(
     {
-        "es": """alto|stop|baja|darme de baja|dame de baja|denme de baja|quiero darme de baja
+        "": "stop",  # Of both: what the customer writes otherwise decides.
+        "es": """alto|baja|darme de baja|dame de baja|denme de baja|quiero darme de baja
         |dar de baja|no me escribas mas|no me escriban mas|no me escriba mas
         |ya no me escribas|ya no me escriban|ya no me escribas mas|ya no me escriban mas
         |deja de escribirme|dejen de escribirme|no me contactes mas|no me contacten mas
@@ -58,7 +60,7 @@ class OptOut:
 
     async def answer(self, turn: Turn) -> Reply | Silence:
         if not turn.customer.opted_out:
-            say = self._prompts.say(_language(turn, _STOP) or "es")
+            say = self._prompts.say(_language(turn, _STOP) or language(turn))
             return self._reply(say.opted_out, "opted_out")
         back = _language(turn, _BACK)
         if back is None:

@@ -5,7 +5,7 @@ import pytest
 from handlers import Prompts
 from handlers.opt_out import OptOut
 from models.values import Reply, Silence
-from tests.handlers.making import turn
+from tests.handlers.making import line, turn
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,16 @@ async def test_who_comes_back_is_welcome(text: str, prompts: Prompts) -> None:
     assert isinstance(said, Reply)
     assert said.opt_out is False
     assert said.event == "opted_in"
+
+
+@pytest.mark.parametrize(("before", "language"), [("how much is it?", "en"), ("hola", "es")])
+async def test_a_word_of_both_languages_is_answered_in_the_customers(
+    before: str, language: str, prompts: Prompts
+) -> None:
+    said = await OptOut(prompts).answer(turn("STOP", history=[line(before)]))
+
+    assert isinstance(said, Reply)
+    assert said.parts == (prompts.say(language).opted_out,)
 
 
 async def test_english_is_answered_in_english(prompts: Prompts) -> None:
