@@ -19,6 +19,7 @@ from bot.workers import NONE_LIVES
 from models.alerts import AlertDesk
 from models.conversations import Conversations
 from models.desk import Desk
+from models.errors import LyroxError
 
 STORES = ("postgres", "redis", "mongo")
 NOBODY = UUID(int=0)
@@ -85,7 +86,6 @@ class StatusPage:
 
     async def look(self, seconds: float = STORE_SECONDS) -> tuple[list[Problem], Mapping[str, Any]]:
         """What is amiss, and what PostgreSQL knows; each store is asked for *seconds*."""
-        self._seen = _NOTHING
         problems, (seen, *_) = await self._lookout.look(self._name, seconds=seconds)
         return problems, seen or _NOTHING
 
@@ -136,7 +136,11 @@ class StatusPage:
         ]
 
     async def _overview(self) -> Mapping[str, Any]:
-        self._seen = seen = await self._desk.overview()
+        try:
+            self._seen = seen = await self._desk.overview()
+        except LyroxError:
+            self._seen = _NOTHING
+            raise
         self._slugs = {UUID(one["id"]): one["slug"] for one in seen["companies"]}
         return seen
 

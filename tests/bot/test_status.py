@@ -1,6 +1,7 @@
 """What the status page says of the sessions: of this process, and of what was recorded."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -143,3 +144,37 @@ async def test_what_is_on_the_disk_is_shown(database: str, tmp_path: Path) -> No
     assert status["journal"] == 14
     assert status["set_aside"] == [{"company": "acme", "events": 1}]
     assert status["ready"]
+
+
+async def test_two_looks_at_once_both_see_that_no_worker_lives() -> None:
+    redis, again = asyncio.Event(), asyncio.Event()
+    gates = iter((None, again))
+
+    async def overview() -> Mapping[str, Any]:
+        if (gate := next(gates)) is not None:
+            await gate.wait()
+        return {"companies": [], "workers": []}
+
+    desk: Any = SimpleNamespace(overview=overview)
+    page = StatusPage(
+        Settings(daemon=Daemon(state_dir=Path("nowhere"), turns_here=False)),
+        shard=0,
+        desk=desk,
+        alerts=desk,
+        redis=SimpleNamespace(ping=redis.wait),  # type: ignore[arg-type] # As above.
+        conversations=SimpleNamespace(last=answers),  # type: ignore[arg-type] # As above.
+        states=dict,
+        model="offline",
+        degraded=Degraded(),
+    )
+    looks = []
+    for _ in range(2):
+        looks.append(asyncio.ensure_future(page.look(PATIENT_SECONDS)))
+        for _ in range(5):
+            await asyncio.sleep(0)
+    redis.set()
+    first, _ = await looks[0]
+    again.set()
+    second, _ = await looks[1]
+
+    assert [[problem.mode for problem in each] for each in (first, second)] == 2 * [[Mode.WORKERS]]
