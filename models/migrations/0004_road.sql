@@ -253,7 +253,9 @@ BEGIN
   END IF;
   SELECT * INTO v_first FROM inbox WHERE company_id = p_company AND customer_id = p_customer
      AND state = 'pending' ORDER BY id DESC LIMIT 1;
-  IF v_turn.id IS NULL AND v_first.id IS NULL THEN
+  -- Nothing waits, or only for the model's next try: a bell that rings twice asks it once.
+  IF v_first.id IS NULL AND (v_turn.id IS NULL OR v_turn.tries > 0 AND v_turn.due_at > now()
+      AND NOT set_back(v_turn.claimed_at)) THEN
     RETURN jsonb_build_object('outcome', 'nothing');
   END IF;
   IF v_turn.id IS NULL THEN
@@ -617,14 +619,20 @@ BEGIN
   PERFORM FROM session_leases l JOIN hosts h ON h.id = l.host_id
     WHERE l.company_id = p_company AND l.host_id <> p_host FOR SHARE OF l;
   IF FOUND THEN RETURN false; END IF;
-  UPDATE companies SET whatsapp_connected = p_connected,
-         whatsapp_last_connected = CASE WHEN p_connected THEN now() ELSE whatsapp_last_connected END,
-         whatsapp_session_data = p_session_data,
-         whatsapp_phone = CASE WHEN p_phone IS NULL OR EXISTS (
-             SELECT 1 FROM companies o WHERE o.whatsapp_phone = p_phone AND o.id <> p_company)
-           THEN whatsapp_phone ELSE p_phone END
-   WHERE id = p_company;
-  RETURN true;
+  LOOP
+    BEGIN
+      UPDATE companies SET whatsapp_connected = p_connected,
+             whatsapp_last_connected = CASE WHEN p_connected THEN now() ELSE whatsapp_last_connected END,
+             whatsapp_session_data = p_session_data,
+             whatsapp_phone = CASE WHEN p_phone IS NULL OR EXISTS (
+                 SELECT 1 FROM companies o WHERE o.whatsapp_phone = p_phone AND o.id <> p_company)
+               THEN whatsapp_phone ELSE p_phone END
+       WHERE id = p_company;
+      RETURN true;
+    EXCEPTION WHEN unique_violation THEN
+      NULL;  -- Another company has claimed it in this very moment, and now it is seen.
+    END;
+  END LOOP;
 END $$;
 
 -- Makes a number a company's own: null, or the device that has it ('' where that is not known).

@@ -24,7 +24,7 @@ END $$;
 CREATE FUNCTION road_apply_change(p_company uuid, p_customer uuid, p_change bigint,
                                   OUT applied text, OUT amends text)
 LANGUAGE plpgsql AS $$
-DECLARE v_change inbox; v_old inbox; v_why text;
+DECLARE v_change inbox; v_old inbox; v_why text; v_left boolean;
 BEGIN
   applied := 'late';
   SELECT * INTO v_change FROM inbox WHERE company_id = p_company AND id = p_change;
@@ -34,9 +34,9 @@ BEGIN
      AND kind NOT IN ('edit', 'revoke', 'reaction', 'call')
      AND state IN ('pending', 'taken', 'answered');
   IF NOT FOUND THEN RETURN; END IF;
-  IF v_old.turn_id IS NOT NULL THEN
-    IF NOT road_reopen(p_company, v_old.turn_id) THEN RETURN; END IF;
-  END IF;
+  v_left := v_change.kind = 'edit' OR EXISTS (SELECT 1 FROM inbox
+    WHERE company_id = p_company AND turn_id = v_old.turn_id AND id <> v_old.id);
+  IF v_old.turn_id IS NOT NULL AND NOT road_reopen(p_company, v_old.turn_id, v_left) THEN RETURN; END IF;
 
   amends := line_id(v_old.wa_id);
   v_why := 'taken back by the customer';
@@ -65,14 +65,19 @@ BEGIN
 END $$;
 
 -- Takes a turn back to be answered anew, from whoever has it at work; false where a part of its
--- answer has left, or is final.
-CREATE FUNCTION road_reopen(p_company uuid, p_turn uuid) RETURNS boolean LANGUAGE plpgsql AS $$
+-- answer has left, or is final, or where p_again and newer words have taken it back twice already.
+-- p_again: something is left of it that a model is asked about once more.
+CREATE FUNCTION road_reopen(p_company uuid, p_turn uuid, p_again boolean) RETURNS boolean
+LANGUAGE plpgsql AS $$
 DECLARE v_turn turns;
 BEGIN
   -- Delivery locks the same rows: whoever wins them decides.
   PERFORM 1 FROM outbox WHERE turn_id = p_turn ORDER BY id FOR UPDATE;
   SELECT * INTO v_turn FROM turns WHERE company_id = p_company AND id = p_turn FOR UPDATE;
   IF v_turn.state NOT IN ('open', 'answered') THEN RETURN false; END IF;
+  -- Nobody is at work on it, and whoever will be reads the new words: that costs no question.
+  IF v_turn.state = 'open' AND v_turn.host_id IS NULL THEN RETURN true; END IF;
+  IF p_again AND v_turn.superseded >= 2 THEN RETURN false; END IF;
   IF v_turn.state = 'answered' AND (v_turn.details ? 'final'
       OR NOT EXISTS (SELECT 1 FROM outbox WHERE turn_id = p_turn AND state = 'ready')) THEN
     RETURN false;
@@ -84,9 +89,10 @@ BEGIN
     THEN RETURN false; END IF;
   UPDATE outbox SET state = 'superseded', reason = 'its message was changed'
    WHERE turn_id = p_turn AND state = 'ready';
-  -- Its lane waits for quiet; if that lane is lost, a sweep takes the turn up when it is due.
+  -- Its lane waits for quiet; if that lane is lost, a sweep finds what waits.
   UPDATE turns SET state = 'open', host_id = NULL, closed_at = NULL,
-         due_at = now() + interval '5 seconds' WHERE id = p_turn;
-  UPDATE inbox SET state = 'taken' WHERE turn_id = p_turn AND state = 'answered';
+         due_at = now() + interval '5 seconds', superseded = superseded + p_again::int
+   WHERE id = p_turn;
+  UPDATE inbox SET state = 'pending' WHERE turn_id = p_turn AND state IN ('taken', 'answered');
   RETURN true;
 END $$;

@@ -99,6 +99,11 @@ class Life:
         _, ids = await self.ledger.answer(turn, reply(*parts), host=HOST, details={})
         return ids
 
+    async def defer(self, turn: Turn) -> None:
+        await self.ledger.defer(
+            turn, host=HOST, delay=60, reason="no model", notice="ya", notice_minutes=30
+        )
+
     async def begin(self, phone: str) -> Part:
         """The first part that is ready is being sent."""
         parts = await self.ledger.ready(self.company, Channel.TERMINAL, phone)
@@ -162,10 +167,7 @@ async def _stopped(life: Life, phone: str) -> None:
 
 
 async def _deferred(life: Life, phone: str) -> None:
-    turn = await life.claim(phone)
-    await life.ledger.defer(
-        turn, host=HOST, delay=60, reason="no model", notice="ya", notice_minutes=30
-    )
+    await life.defer(await life.claim(phone))
 
 
 async def _over_the_limit(life: Life, phone: str) -> None:
@@ -177,14 +179,17 @@ async def _over_the_limit(life: Life, phone: str) -> None:
 
 
 async def _changed(life: Life, phone: str) -> None:
-    """A message is taken back while it waits, at work, and answered but unsaid."""
-    for state in ("pending", "taken", "answered"):
+    """A message is taken back while it waits, waits again, is at work, and answered but unsaid."""
+    for state in ("pending", "deferred", "taken", "answered"):
         sent = life.message(phone)
         kept = await life.ledger.accept(sent, reason=None, pause_seconds=0)
         if state != "pending":
             claim = await life.ledger.claim(life.company, kept.customer.id, HOST)
-            if state == "answered" and claim.turn:
+            assert claim.turn is not None
+            if state == "answered":
                 await life.answer(claim.turn, "uno")
+            if state == "deferred":
+                await life.defer(claim.turn)
         await life.ledger.change(life.message(phone, kind=Kind.REVOKE, target=sent.wa_id))
 
 

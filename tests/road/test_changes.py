@@ -333,3 +333,26 @@ async def test_a_quote_reaches_the_turn_and_a_file_the_ledger(open_scene: OpenSc
         assert echo.asked[-1].messages[0].quote == Quote("3E", "¿cuál?")
         assert media_of(json.loads(kept)) == media
         assert json.loads(kept)["view_once"] is True
+
+
+async def test_who_edits_again_and_again_has_the_model_asked_three_times(
+    open_scene: OpenScene,
+) -> None:
+    echo = Echo()
+    async with open_scene(handlers=[echo]) as scene:
+        scene.wire.connected = False  # No answer has left when the next edit comes.
+        first = message(scene.company, "quiero dos")
+        await scene.receive(first)
+        for times in range(1, 5):
+            await scene.until(partial(asked_times, echo, min(times, 3)))
+            await scene.receive(edit(first, f"quiero {times + 2}"))
+        scene.wire.connected = True
+        await scene.road.sweeper.sweep(60)
+
+        assert await scene.arrived(1) == ["oí: quiero 4"]
+    assert [turn.text for turn in echo.asked] == ["quiero dos", "quiero 3", "quiero 4"]
+
+
+async def asked_times(echo: Echo, times: int) -> bool:
+    """Whether the handler has been asked so often."""
+    return len(echo.asked) >= times

@@ -725,3 +725,24 @@ async def test_what_is_written_while_no_model_answers_uses_up_none_of_its_tries(
     assert len(echo.asked) == 11
     assert await scene.rows("outbox", "kind") == ["notice", "reply"]
     assert notice != scene.wire.texts()[1]
+
+
+async def test_a_bell_that_rings_again_does_not_ask_a_model_that_is_away(
+    open_scene: OpenScene,
+) -> None:
+    echo = Echo(failures=[RetryLater("no model answers")])
+    async with open_scene(handlers=[echo]) as scene:
+        await scene.receive(message(scene.company, "hola"))
+        await scene.arrived(1)  # The notice.
+        (customer,) = await scene.rows("customers", "id")
+        claims = scene.database.called.count("road_claim")
+
+        scene.road.lanes.ring_now((scene.company, customer), "again")
+
+        async def looked() -> bool:
+            more = scene.database.called.count("road_claim") > claims
+            return more and not scene.road.slots.running
+
+        await scene.until(looked)
+
+    assert len(echo.asked) == 1
