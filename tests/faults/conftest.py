@@ -3,6 +3,7 @@
 from tests.system.conftest import (
     module_database,
     module_history,
+    module_urls,
     nursery,
     opened_shop,
     scene,
@@ -14,6 +15,7 @@ from tests.system.conftest import (
 __all__ = [
     "module_database",
     "module_history",
+    "module_urls",
     "nursery",
     "opened_shop",
     "scene",
