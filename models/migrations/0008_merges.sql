@@ -21,7 +21,7 @@ CREATE POLICY company_wall ON customer_merges
 
 -- All rows of one customer, for a merge and for the foreign keys of a customer that goes.
 CREATE INDEX idx_turns_customer ON turns (company_id, customer_id);
-CREATE INDEX idx_inbox_customer ON inbox (company_id, customer_id);
+CREATE INDEX idx_inbox_customer ON inbox (company_id, customer_id, sent_at);
 CREATE INDEX idx_outbox_customer ON outbox (company_id, customer_id);
 CREATE INDEX idx_agent_logs_customer ON agent_logs (customer_id);
 

@@ -135,6 +135,9 @@ CREATE FUNCTION desk_too_old(p_limit int) RETURNS jsonb LANGUAGE sql AS $$
      GROUP BY co.slug, c.phone, c.name ORDER BY max(i.sent_at) DESC LIMIT p_limit) r;
 $$;
 
+-- Chats that are with a person, for desk_overview, which every daemon asks for every few seconds.
+CREATE INDEX idx_customers_handed_over ON customers (paused_until) WHERE pause_reason = 'handover';
+
 -- What a paused chat left unanswered, for desk_take_up.
 CREATE INDEX idx_inbox_paused ON inbox (received_at)
   WHERE state = 'silent' AND reason LIKE 'paused: %';

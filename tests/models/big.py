@@ -164,7 +164,11 @@ def faults(plan: str) -> list[str]:
     """What a plan does that grows with the ledger."""
     found = re.findall(rf"Seq Scan on (?:public\.)?(?:{'|'.join(BIG_TABLES)})\b.*", plan)
     found = [scan for scan in found if "(never executed)" not in scan]
-    for removed in re.findall(r"Rows Removed by [\w ]+: (\d+)", plan):
-        if int(removed) > MOST_ROWS_FILTERED:
-            found.append(f"{removed} rows read in vain")
+    loops = 1
+    for line in plan.splitlines():
+        if counted := re.search(r" loops=(\d+)\)", line):
+            loops = int(counted[1])
+        removed = re.search(r"Rows Removed by [\w ]+: (\d+)", line)  # On the average of a loop.
+        if removed and int(removed[1]) * loops > MOST_ROWS_FILTERED:
+            found.append(f"{int(removed[1]) * loops} rows read in vain")
     return found

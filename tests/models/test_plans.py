@@ -64,6 +64,7 @@ ROAD: dict[str, tuple[object, ...]] = {
     "desk_merges": (50,),
     "desk_merged": (former(20),),
     "desk_wanted": (H,),
+    "desk_overview": (),
     "desk_held": (H,),
     "desk_workers": (),
     "desk_purge": (0, 0, 0, 500),
@@ -81,7 +82,7 @@ OFF_THE_ROAD = {
     "road_customer", "road_free_number", "road_close_silent", "road_apply_change", "road_reopen",
     "road_unremembered", "road_at_once", "road_manner", "road_today", "desk_too_old",
     "desk_record_session",
-    "desk_overview", "road_note", "desk_note_all", "desk_alerts_overview", "desk_prune",
+    "road_note", "desk_note_all", "desk_alerts_overview", "desk_prune",
     "desk_retry", "desk_logged", "desk_highest",
     "desk_claim_number",
 }  # fmt: skip
