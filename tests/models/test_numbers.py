@@ -102,3 +102,33 @@ async def test_of_two_that_claim_at_once_one_has_it(
 
     assert answers.count(None) == 1
     assert await owners(look) == [companies[answers.index(None)]]
+
+
+async def test_a_state_is_recorded_also_while_another_company_claims_the_same_number(
+    desk: Desk, database: str, look: asyncpg.Connection
+) -> None:
+    first, second = await make_company(database), await make_company(database)
+    claiming = look.transaction()
+    await claiming.start()
+    await look.execute("UPDATE companies SET whatsapp_phone = $2 WHERE id = $1", first, PHONE)
+
+    data = {"reason": "online"}
+    recording = asyncio.ensure_future(
+        desk.record_session(second, second, connected=True, phone=PHONE, data=data)
+    )
+    await waits_for_a_lock(look)
+    await claiming.commit()
+
+    assert await recording
+    assert await owners(look) == [first]
+    query = "SELECT whatsapp_session_data ->> 'reason' FROM companies WHERE id = $1"
+    assert await look.fetchval(query, second) == "online"
+
+
+async def waits_for_a_lock(look: asyncpg.Connection) -> None:
+    async with asyncio.timeout(20):
+        while not await look.fetchval(  # noqa: ASYNC110 - Another session is looked at.
+            "SELECT EXISTS (SELECT FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock')"
+        ):
+            await asyncio.sleep(0.01)
