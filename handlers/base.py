@@ -67,8 +67,11 @@ class Completion:
 class LanguageModel(Protocol):
     """Whoever turns a prompt into a valid answer."""
 
-    async def complete(self, prompt: Prompt) -> Completion:
-        """Answer, or raise RetryLater when nothing answers, GiveUp when all refuse it."""
+    async def complete(self, prompt: Prompt, *, spent: float = 0.0) -> Completion:
+        """Answer, or raise RetryLater when nothing answers, GiveUp when all refuse it.
+
+        *spent* are the seconds that this turn's former question took of their common deadline.
+        """
 
     def describe(self) -> str:
         """One line for people: who is asked, in which order."""

@@ -39,8 +39,8 @@ class _Judged:
 class Persona:
     """The last handler: it wants every turn.
 
-    An answer the guard holds back is asked for once more; after that the chat goes to a
-    person. RetryLater and GiveUp of the model pass through.
+    An answer the guard holds back is asked for once more, within what is left of the model's
+    deadline; after that the chat goes to a person. RetryLater and GiveUp of the model pass through.
     """
 
     name = "persona"
@@ -63,8 +63,8 @@ class Persona:
         facts = _facts(prompt, asked)
         return replace(reply, ai=asked[-1].ai, event_data=reply.event_data | facts)
 
-    async def _ask(self, prompt: Prompt, opening: Opening) -> _Judged:
-        completion = await self._model.complete(prompt)
+    async def _ask(self, prompt: Prompt, opening: Opening, spent: float = 0.0) -> _Judged:
+        completion = await self._model.complete(prompt, spent=spent)
         verdict = inspect(completion.answer, prompt.turn.company, opening)
         return _Judged(completion, verdict, _metadata(completion))
 
@@ -75,7 +75,8 @@ class Persona:
         )
         notes = " ".join(getattr(self._prompts.notes, name) for name in first.verdict.problems)
         note = fill(self._prompts.correction, problems=notes)
-        second = await self._ask(prompt.corrected(first.answer.model_dump_json(), note), opening)
+        corrected = prompt.corrected(first.answer.model_dump_json(), note)
+        second = await self._ask(corrected, opening, first.completion.seconds)
         return replace(second, ai=_added(first.ai, second.ai))
 
     def _reply(self, turn: Turn, judged: _Judged) -> Reply:

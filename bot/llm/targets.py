@@ -40,16 +40,18 @@ class Targets:
         """Each target's breaker: ``closed``, ``open`` or ``probing``."""
         return {door.target.name: door.breaker.state for door in self._doors}
 
-    async def complete(self, prompt: Prompt) -> Completion:
-        """A valid answer. Raises RetryLater when nothing answers, GiveUp when all refuse."""
+    async def complete(self, prompt: Prompt, *, spent: float = 0.0) -> Completion:
+        """A valid answer. Raises RetryLater when nothing answers, GiveUp when all refuse.
+
+        *spent* seconds of the deadline are gone already.
+        """
         began = _now()
+        deadline = began + self._deadline_seconds - spent
         faults: list[Fault] = []
         for door in self._doors:
             last = door is self._doors[-1]
             try:
-                answer, spent = await door.answer(
-                    prompt, deadline=began + self._deadline_seconds, last=last
-                )
+                answer, cost = await door.answer(prompt, deadline=deadline, last=last)
             except Fault as fault:
                 _report(door, fault)
                 faults.append(fault)
@@ -59,9 +61,9 @@ class Targets:
                     answer,
                     target.name,
                     target.model,
-                    spent.tokens,
+                    cost.tokens,
                     _now() - began,
-                    spent.prompt,
+                    cost.prompt,
                 )
         if (rules := self._rules(prompt)) is not None:
             return Completion(rules, NAME, NAME, 0, _now() - began)

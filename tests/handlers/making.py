@@ -118,12 +118,14 @@ class ScriptedModel:
         self._answers = list(answers)
         self._prompt_tokens = prompt_tokens
         self.asked: list[Prompt] = []
+        self.spent: list[float] = []
 
     def describe(self) -> str:
         return "scripted"
 
-    async def complete(self, prompt: Prompt) -> Completion:
+    async def complete(self, prompt: Prompt, *, spent: float = 0.0) -> Completion:
         self.asked.append(prompt)
+        self.spent.append(spent)
         given = self._answers.pop(0)
         if isinstance(given, Exception):
             raise given
