@@ -2,7 +2,9 @@
 
 import asyncio
 import itertools
+import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -24,8 +26,13 @@ MakeDatabase = Callable[..., AbstractAsyncContextManager[str]]
 
 
 def pytest_configure() -> None:
-    """Say that there is no event loop yet, or pytest-asyncio makes one that nobody closes."""
+    """Say that there is no event loop yet, or pytest-asyncio makes one that nobody closes.
+
+    Python keeps what it compiles, whatever the machine says: hundreds of processes are started.
+    """
     asyncio.set_event_loop(None)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 @pytest.hookimpl(specname="pytest_collection_modifyitems")
