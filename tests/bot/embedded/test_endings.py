@@ -103,13 +103,21 @@ async def test_a_pid_file_from_before_a_crash_does_not_stop_the_next_start(root:
 
 
 async def test_a_start_given_up_half_way_leaves_nothing_running(tmp_path: Path) -> None:
-    told: list[str] = []
+    begun, loop = asyncio.Event(), asyncio.get_running_loop()
 
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.3), services(tmp_path, fast=True, progress=told.append):
+    def heard(_: str) -> None:
+        loop.call_soon_threadsafe(begun.set)
+
+    async def start() -> None:
+        async with services(tmp_path, fast=True, progress=heard):
             await asyncio.sleep(60)
 
-    assert told
+    starting = asyncio.ensure_future(start())
+    await begun.wait()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+
     assert await asyncio.to_thread(eventually, lambda: all_have_ended(tmp_path))
 
 
