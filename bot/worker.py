@@ -72,10 +72,11 @@ class Worker:
     @asynccontextmanager
     async def served(self) -> AsyncIterator[str]:
         """Health, metrics and status over HTTP; yields where."""
-        listen = self._engine.settings.web.worker_listen
+        listen, key = self._engine.settings.web.worker_listen, "web.worker_listen"
         number = self._engine.road.host.shard
         async with serve(
-            listen_of(listen, number, key="web.worker_listen", who="worker"),
+            listen_of(listen, number, key=key, who="worker"),
+            key=key,
             alive=self._watchdog.fresh,
             ready=self._page.problems,
             status=self._page.status,

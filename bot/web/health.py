@@ -80,9 +80,11 @@ async def serve(
     ready: Callable[[], Awaitable[list[str]]],
     status: Callable[[], Awaitable[Mapping[str, object]]],
     metrics: Callable[[], bytes],
+    key: str = "web.listen",
     answer_seconds: float = ANSWER_SECONDS,
 ) -> AsyncIterator[str]:
-    """Answer on the loopback address *listen* while the context lasts; yields ``host:port``.
+    """Answer on the loopback address *listen*, of the setting *key*, while the context lasts;
+    yields ``host:port``.
 
     *ready* lists what is wrong, a sentence each; a LyroxError or a slow answer of *ready* and
     *status* becomes such a sentence. Raises StartupRefused or Unavailable.
@@ -90,7 +92,7 @@ async def serve(
     health = Health(
         alive=alive, ready=ready, status=status, metrics=metrics, answer_seconds=answer_seconds
     )
-    async with listening(listen, health.app()) as address:
+    async with listening(listen, health.app(), key=key) as address:
         yield address
 
 

@@ -3,14 +3,24 @@
 import asyncio
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from aiohttp.web import Application
 
+from bot.config import Settings
+from bot.degraded import Degraded
+from bot.hosts import Host
+from bot.metrics import Metrics
+from bot.web.listener import listening
+from bot.web_settings import Web
+from bot.worker import Worker
 from bot.workers import Workers
 from models.database import connect
 from models.desk import Desk
-from models.errors import RetryLater
+from models.errors import RetryLater, Unavailable
 
 CLIENT = {"neonize", "google", "magic", "bot.whatsapp.client", "bot.whatsapp.sessions"}
 PROGRAM = "import sys; import bot.worker, bot.event_loop; print(*sys.modules)"
@@ -66,3 +76,27 @@ def test_a_worker_loads_no_whatsapp_client() -> None:
     )
 
     assert CLIENT.isdisjoint(ran.stdout.split())
+
+
+async def test_a_port_that_another_worker_has_is_told_by_its_own_setting() -> None:
+    async def nothing() -> None:
+        """No store is asked before the listener is open."""
+
+    async with listening("127.0.0.1:0", Application()) as taken:
+        engine: Any = SimpleNamespace(
+            settings=Settings(web=Web(worker_listen=taken)),
+            metrics=Metrics(),
+            model=SimpleNamespace(describe=str, states=dict),
+            stores=SimpleNamespace(
+                call=nothing,
+                redis=SimpleNamespace(ping=nothing),
+                conversations=SimpleNamespace(last=nothing),
+            ),
+            road=SimpleNamespace(
+                host=Host(uuid4(), "here:1", 0, "worker"), desk=SimpleNamespace(workers=nothing)
+            ),
+            degraded=Degraded(),
+        )
+        with pytest.raises(Unavailable, match=rf"^web\.worker_listen: {taken} is in use"):
+            async with Worker(engine).served():
+                pass
