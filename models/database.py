@@ -85,8 +85,10 @@ class Database:
         async with self._client.acquire_connection() as connection:
             try:
                 return cast("list[asyncpg.Record]", await connection.fetch(statement, *args))
-            except (TimeoutError, asyncio.CancelledError):
-                connection.terminate()  # Its way back would wait for a server that hangs.
+            except (TimeoutError, asyncio.CancelledError, asyncpg.ReadOnlySQLTransactionError):
+                # Its way back would wait for a server that hangs; of a standby, the next way leads
+                # to whichever server may be written to.
+                connection.terminate()
                 raise
 
 

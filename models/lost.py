@@ -16,6 +16,7 @@ LOST = (
     asyncpg.OperatorInterventionError,  # The server stops, starts, or cancelled us.
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,  # Deadlock and serialisation failures.
+    asyncpg.ReadOnlySQLTransactionError,  # A standby, by now or still.
 )
 
 HEALING_SECONDS = 0.02

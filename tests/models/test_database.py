@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from tortoise.connection import get_connection
 
 from models.database import Database, check, connect, migrate
 from models.errors import GiveUp, RetryLater, StartupRefused, Unavailable
@@ -149,6 +150,17 @@ async def test_a_call_survives_the_end_of_idle_connections(
             lost += 1
     assert lost <= 1
     await db.call("now")
+
+
+async def test_a_server_that_became_a_standby_is_waited_for_and_asked_by_another_way(
+    db: Database,
+) -> None:
+    await get_connection("default").execute_query("SET default_transaction_read_only = on")
+
+    with pytest.raises(RetryLater, match="read-only"):
+        await db.call("desk_bury", [])
+
+    await db.call("desk_bury", [])
 
 
 async def test_a_connection_that_dies_meanwhile_asks_to_retry_later(
