@@ -73,6 +73,8 @@ class Presence:
         hand = self._wire.owner_hand(chat)
         if hand.pending:
             return False
+        if (shown := self._chats.get(chat)) is not None:
+            on = on or shown.on  # The customer sees it until somebody hides it.
         self.arrived(chat)
         loop = asyncio.get_running_loop()
         now = loop.time()

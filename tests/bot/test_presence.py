@@ -114,3 +114,16 @@ async def test_each_sign_can_be_switched_off() -> None:
 
     assert wire.read == []
     assert wire.typed == []
+
+
+async def test_typing_that_is_shown_is_hidden_also_when_a_turn_has_begun_again_meanwhile() -> None:
+    wire = FakeWire(uuid4())
+    async with Background(drain_seconds=1) as background:
+        presence = Presence(wire, background)
+        presence.attend(CHAT, ["1"], BOTH)
+        await asyncio.sleep(FIRST_SECONDS + TICK_SECONDS)
+        presence.attend(CHAT, ["1", "2"], BOTH)
+        presence.hide(CHAT)
+        await asyncio.sleep(TICK_SECONDS)
+
+    assert (wire.typed, wire.hidden) == ([CHAT], [CHAT])
