@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 from uuid import UUID
 
@@ -55,7 +56,7 @@ class StateRecorder:
     def again(self, company_id: UUID) -> None:
         """Record the company's state once more: what goes with it has changed."""
         if state := self._known.get(company_id):
-            self._unrecorded[company_id] = state
+            self._unrecorded[company_id] = replace(state)  # Another one than is on its way.
             self._news.set()
 
     def forget(self, company_id: UUID) -> None:
@@ -88,7 +89,7 @@ class StateRecorder:
                 await self._book.record_state(company_id, state, self._pairing(company_id))
             except GiveUp as error:
                 log.error("a state can never be recorded", extra=_named(company_id, error))  # noqa: TRY400 - Its text says it all.
-            if self._unrecorded.get(company_id) == state:
+            if self._unrecorded.get(company_id) is state:
                 del self._unrecorded[company_id]
 
 
