@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.whatsapp.patience import Patience
+from bot.whatsapp.patience import Patience, Starts
 from bot.whatsapp.states import MEANINGS, Reason, State, WayOut
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -49,3 +49,16 @@ def test_a_suspension_without_a_useful_end_is_not_knocked_at(
 
     assert wait is not None
     assert least <= wait <= least + 2
+
+
+def test_an_hour_that_has_seen_its_starts_is_over_an_hour_later() -> None:
+    patience = Patience(hourly=3)
+    starts = Starts(patience)
+    planned = 2.0
+    for second in (0.0, 10.0, 20.0):
+        assert starts.pause(planned, second) == planned
+        starts.note(second)
+
+    assert starts.pause(planned, 30.0) > patience.longest / 2
+    assert starts.pause(planned, 3599.0) > patience.longest / 2
+    assert starts.pause(planned, 3601.0) == planned
