@@ -66,6 +66,16 @@ def test_typing_fades_where_nobody_says_that_it_ended(
     assert not typing.is_typing(LID)
 
 
+def test_of_a_crowd_that_types_the_newest_thousand_are_known(
+    typing: CustomersTyping, protos: Protos, make_event: MakeEvent
+) -> None:
+    crowd = [f"{number}@lid" for number in range(1, 1002)]
+    for chat in crowd:
+        typing.follow(TYPING, sign(protos, make_event(chat=chat, alt="")))
+
+    assert [chat for chat in crowd if not typing.is_typing(chat)] == crowd[:1]
+
+
 def test_a_message_that_has_come_is_typed(
     typing: CustomersTyping, protos: Protos, make_event: MakeEvent
 ) -> None:
