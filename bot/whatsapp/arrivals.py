@@ -1,4 +1,8 @@
-"""The way in of one company's messages: from the client's callback to intake, none lost."""
+"""The way in of one company's messages: from the client's callback to intake, none lost.
+
+The journal is the queue. Memory holds its next few messages, and the others are read back from the
+disk when these are with intake: an outage of hours costs no memory.
+"""
 
 import asyncio
 import logging
@@ -7,11 +11,13 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from bot.whatsapp.aside import Order, SetAside
-from bot.whatsapp.events import CALL_OFFER, CALLS, MESSAGE, Ignored, MessageReader
+from bot.whatsapp.events import MESSAGE, Ignored, MessageReader
 from bot.whatsapp.journal import Journal, JournalFull
 from bot.whatsapp.owner import OwnerHands
+from bot.whatsapp.upcoming import Upcoming
 from bot.wire import OwnerHand
 from models.errors import GiveUp, RetryLater, Unavailable
 from models.values import InboundMessage, Sender
@@ -49,16 +55,16 @@ class Arrivals:
         self._now = now
         self._patience = patience
         self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[tuple[InboundMessage, tuple[str, ...]]] = asyncio.Queue()
+        self._upcoming = Upcoming(journal)
         self._hands = OwnerHands()
-        self._in_hand = 0
+        self._stuck: set[int] = set()
         self._own_ids: OrderedDict[str, None] = OrderedDict()
         self._leaving = threading.Event()
 
     @property
     def untaken(self) -> int:
         """How many messages intake has not got yet."""
-        return self._queue.qsize() + self._in_hand
+        return self._journal.waiting - len(self._stuck)
 
     def hand(self, chat: str) -> OwnerHand:
         """The owner's doings in *chat*, without any waiting."""
@@ -71,17 +77,20 @@ class Arrivals:
             self._own_ids.popitem(last=False)
 
     def replay(self) -> int:
-        """Queue what an earlier process left in the journal; how many messages that is."""
+        """Look at all that an earlier process left in the journal, and queue the first of it.
+
+        How many messages that is; the owner's are known from now on, whichever are queued.
+        """
         for event in self._journal.aside.events():
             self._hands.seen(self._owners_chats(event))
-        for entry in self._journal.leftovers():
+        for entry in self._journal.entries():
             if self._journal.aside.holds(entry.seq):  # Killed before it was released.
                 self._journal.release(entry.seq)
             else:
                 self._queue_read(entry.code, entry.raw, entry.seq)
         self._journal.aside.order_upgraded()
         self.obey()
-        return self._queue.qsize()
+        return self.untaken
 
     def obey(self) -> None:
         """Do what was ordered for events that are set aside."""
@@ -101,21 +110,21 @@ class Arrivals:
     async def hand_over(self) -> None:
         """Give every message to intake, in journal order, until cancelled."""
         while True:
-            message, chats = await self._queue.get()
-            self._in_hand = 1
+            message, chats = await self._upcoming.next()
             if await self._taken(message):
                 self._journal.release(message.journal_seq)
                 self._hands.settled(chats)
-            self._in_hand = 0
-            self._queue.task_done()
+            if self._upcoming.taken(message):
+                self._read_on()
+            self._upcoming.settled()
 
     async def emptied(self, limit: float) -> None:
         """Wait until intake has all there is, at most *limit* seconds; the rest stays on disk."""
         try:
             async with asyncio.timeout(limit):  # wait_for would swallow a cancel at the end.
-                await self._queue.join()
+                await self._upcoming.used_up()
         except TimeoutError:
-            log.warning("messages stay in the journal", extra={"count": self._queue.qsize()})
+            log.warning("messages stay in the journal", extra={"count": self.untaken})
 
     def keep(self, raw: bytes, code: int = MESSAGE) -> None:
         """Called on the client's thread; the message (or call) is on the disk when this returns."""
@@ -133,8 +142,8 @@ class Arrivals:
         if seq is None:
             return
         try:
-            kept = (replace(message, journal_seq=seq), chats)
-            self._loop.call_soon_threadsafe(self._queue.put_nowait, kept)
+            kept = replace(message, journal_seq=seq)
+            self._loop.call_soon_threadsafe(self._upcoming.put, kept, chats)
         except RuntimeError:
             log.info("a message came while closing; the journal keeps it for the next start")
 
@@ -155,10 +164,23 @@ class Arrivals:
                 if self._leaving.wait(1.0):
                     return None
 
+    def _read_on(self) -> None:
+        """Queue the next ones of the journal: all before them are with intake."""
+        self._upcoming.behind = False
+        for entry in self._journal.entries():
+            if entry.seq not in self._stuck:
+                self._queue_read(entry.code, entry.raw, entry.seq, seen=True)
+            if self._upcoming.behind:
+                return
+
     def _queue_read(self, code: int, raw: bytes, seq: int, *, seen: bool = False) -> None:
-        """Read a kept event and queue it; *seen*: the owner's hand is marked already."""
+        """Read a kept event and queue it; *seen*: it was read before, and the owner's hand marked.
+
+        The ids of our own sends do not matter then: the mark it left must be settled.
+        """
         try:
-            message = self._read(code, raw, seq=seq)
+            read = self._read if not seen else partial(self._reader.read_any, now=self._now())
+            message = read(code, raw, seq=seq)
             if isinstance(message, Ignored):
                 self._journal.release(seq)
                 return
@@ -166,7 +188,7 @@ class Arrivals:
         except _DEFECTS as error:
             self._set_aside(seq, error)
             return
-        self._queue.put_nowait((message, chats))
+        self._upcoming.put(message, chats)
 
     def _set_aside(self, seq: int, error: Exception) -> None:
         """Out of the way of those behind it. Where even that fails it stays in the journal."""
@@ -177,15 +199,12 @@ class Arrivals:
                 self._journal.aside.keep(entry, why=why, at=self._now())
         except OSError:
             log.exception("a message that cannot be set aside waits for the next start")
+            self._stuck.add(seq)
             return
         self._journal.release(seq)
 
     def _read(self, code: int, raw: bytes, *, seq: int) -> InboundMessage | Ignored:
-        if code == CALL_OFFER:
-            return self._reader.read_call(raw, seq=seq, now=self._now())
-        if code in CALLS:
-            return self._reader.read_call_end(raw, code=code, seq=seq, now=self._now())
-        message = self._reader.read(raw, seq=seq, now=self._now())
+        message = self._reader.read_any(code, raw, seq=seq, now=self._now())
         if isinstance(message, InboundMessage) and message.wa_id in self._own_ids:
             return Ignored("own_send")
         return message

@@ -65,6 +65,16 @@ class MessageReader:
         other = source.RecipientAlt if source.IsFromMe else source.SenderAlt
         return tuple(jid_text(jid) for jid in (source.Chat, other) if not jid.IsEmpty)
 
+    def read_any(
+        self, code: int, raw: bytes, *, seq: int, now: datetime
+    ) -> InboundMessage | Ignored:
+        """A kept event by the client's code for it: a message, or a call."""
+        if code == CALL_OFFER:
+            return self.read_call(raw, seq=seq, now=now)
+        if code in CALLS:
+            return self.read_call_end(raw, code=code, seq=seq, now=now)
+        return self.read(raw, seq=seq, now=now)
+
     def read(self, raw: bytes, *, seq: int, now: datetime) -> InboundMessage | Ignored:
         """The message in the event, or why there is none for us."""
         event = self._event(raw)

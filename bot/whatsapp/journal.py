@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 MOST_BYTES = 64 * 2**20
 MOST_ENTRIES = 20_000
-"""Each entry that waits is also a message in memory, of about 2 KB."""
+"""A start reads them all before anything is sent: one may be the owner's."""
 
 
 class Refusal(StrEnum):
@@ -69,20 +69,28 @@ class Journal:
         self._changing = threading.Lock()  # Held briefly, so a release never waits for the disk.
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._segments: list[_Segment] = []
-        self._left = self._recover()
+        self._highest = 0
+        self._recover()
         self._next = max(self._highest, self.aside.highest()) + 1
         self._fd = self._begin_segment()
 
-    def leftovers(self) -> list[Entry]:
-        """What an earlier process left unreleased, oldest first; handed out once."""
-        left, self._left = self._left, []
-        return left
+    def entries(self) -> Iterator[Entry]:
+        """What waits, oldest first, read back from the disk as far as it is asked for."""
+        with self._changing:
+            segments = [segment for segment in self._segments if segment.waiting]
+        for segment in segments:
+            yield from self._of(segment)
 
     @property
     def waiting(self) -> int:
         """How many entries are not yet released."""
         with self._changing:
             return self._count()
+
+    def waits(self, seq: int) -> bool:
+        """Whether that entry is not yet released."""
+        with self._changing:
+            return any(seq in segment.waiting for segment in self._segments)
 
     def append(self, code: int, raw: bytes) -> int:
         """Keep the event and return its sequence number; it is on the disk by then.
@@ -100,15 +108,14 @@ class Journal:
     def find(self, seq: int) -> Entry | None:
         """An entry that waits, read back from the disk."""
         with self._changing:
-            paths = [segment.path for segment in self._segments if seq in segment.waiting]
-        found = (one for path in paths for one in records(path))
-        return next((one for one in found if one.seq == seq and one.code != RELEASED), None)
+            segments = [segment for segment in self._segments if seq in segment.waiting]
+        found = (entry for segment in segments for entry in self._of(segment))
+        return next((entry for entry in found if entry.seq == seq), None)
 
     def release(self, seq: int) -> None:
         """The event is stored elsewhere now; forget it."""
         with self._changing:
-            for segment in self._segments:
-                segment.waiting.discard(seq)
+            self._forget(seq)
             try:
                 self._write(record(seq, RELEASED, b""))
             except OSError as error:  # It merely comes back after a restart.
@@ -185,31 +192,34 @@ class Journal:
             segment.path.unlink(missing_ok=True)
             self._segments.remove(segment)
 
-    def _recover(self) -> list[Entry]:
-        entries: dict[int, Entry] = {}
-        self._highest = 0
+    def _recover(self) -> None:
         paths = self._directory.glob("*.journal")
         for path in sorted(path for path in paths if path.stem.isdecimal()):  # No copy of one.
-            found = {entry.seq: entry for entry in self._read(path, entries)}
-            self._segments.append(_Segment(path, set(found), path.stat().st_size))
-            entries |= found
-        for segment in self._segments:
-            segment.waiting &= entries.keys()
+            segment = _Segment(path, set(), path.stat().st_size)
+            self._segments.append(segment)
+            self._highest = max(self._highest, int(path.stem) - 1)
+            for entry in records(path):
+                self._highest = max(self._highest, entry.seq)
+                if entry.code == RELEASED:
+                    self._forget(entry.seq)
+                else:
+                    segment.waiting.add(entry.seq)
         self._drop_finished_files()
-        return [entries[seq] for seq in sorted(entries)]
 
-    def _read(self, path: Path, earlier: dict[int, Entry]) -> Iterator[Entry]:
-        """The file's unreleased entries; releases of entries in *earlier* files apply at once."""
-        own: dict[int, Entry] = {}
-        self._highest = max(self._highest, int(path.stem) - 1)
-        for entry in records(path):
-            self._highest = max(self._highest, entry.seq)
-            if entry.code != RELEASED:
-                own[entry.seq] = entry
-                continue
-            own.pop(entry.seq, None)
-            earlier.pop(entry.seq, None)
-        yield from own.values()
+    def _of(self, segment: _Segment) -> Iterator[Entry]:
+        """The entries that wait in one file; nothing is read behind the last of them."""
+        with self._changing:
+            left = set(segment.waiting)
+        for entry in records(segment.path) if left else ():
+            if entry.code != RELEASED and entry.seq in left:
+                left.remove(entry.seq)
+                yield entry
+                if not left:
+                    return
+
+    def _forget(self, seq: int) -> None:
+        for segment in self._segments:
+            segment.waiting.discard(seq)
 
     def _drop_finished_files(self) -> None:
         for segment in [one for one in self._segments if not one.waiting]:

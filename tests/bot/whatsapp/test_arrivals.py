@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from bot.whatsapp.files import read_whole, write_whole
 from bot.whatsapp.journal import Journal
 from bot.whatsapp.journal_records import Entry
 from bot.whatsapp.library import Protos
+from bot.whatsapp.upcoming import MOST
 from models.errors import GiveUp, RetryLater
 from models.values import InboundMessage, Kind
 from tests.bot.whatsapp.conftest import COMPANY, MakeEvent
@@ -77,7 +79,7 @@ async def test_a_message_is_on_the_disk_when_the_callback_returns(
 
     make(intake.accept).keep(make_event("hola"))
 
-    assert [entry.raw for entry in Journal(tmp_path).leftovers()] == [make_event("hola")]
+    assert [entry.raw for entry in Journal(tmp_path).entries()] == [make_event("hola")]
 
 
 def call_offer(protos: Protos, call_id: str) -> bytes:
@@ -459,3 +461,69 @@ async def test_a_cancel_while_intake_takes_the_last_message_is_never_lost(
     await asyncio.gather(waiting, return_exceptions=True)
 
     assert waiting.cancelled() is accepted
+
+
+def in_memory() -> int:
+    return sum(isinstance(one, InboundMessage) for one in gc.get_objects())
+
+
+async def test_of_a_long_journal_a_few_are_in_memory_and_all_are_taken_in_their_order(
+    make: Make, journal: Journal, make_event: MakeEvent, tmp_path: Path
+) -> None:
+    texts = [str(number) for number in range(2 * MOST + 30)]
+    events = [make_event(text, ID=f"A{text}") for text in texts]
+    for event in events[:-20]:
+        journal.append(17, event)
+    journal.close()
+    intake, before = Intake(), in_memory()
+    intake.open.clear()
+    arrivals = make(intake.accept, again := Journal(tmp_path))
+
+    assert arrivals.replay() == len(events) - 20
+    for event in events[-20:]:
+        arrivals.keep(event)  # Live, while those before it wait.
+    await asyncio.sleep(0.02)
+    assert in_memory() - before <= MOST + 1
+    assert arrivals.untaken == len(events)
+    intake.open.set()
+    await arrivals.emptied(20)
+
+    assert [message.text for message in intake.stored] == texts
+    assert (again.waiting, arrivals.untaken) == (0, 0)
+
+
+async def test_the_owner_is_known_from_the_end_of_a_long_journal_until_it_is_stored(
+    make: Make, journal: Journal, make_event: MakeEvent, tmp_path: Path
+) -> None:
+    for number in range(MOST + 5):
+        journal.append(17, make_event(ID=f"A{number}"))
+    journal.append(17, make_event("yo sigo", own=True, ID="B1"))
+    journal.close()
+    intake = Intake()
+    intake.open.clear()
+    arrivals = make(intake.accept, Journal(tmp_path))
+
+    arrivals.replay()
+    assert (arrivals.hand(LID).pending, arrivals.hand(LID).count) == (True, 1)
+    intake.open.set()
+    await arrivals.emptied(20)
+
+    assert (arrivals.hand(LID).pending, arrivals.hand(LID).count) == (False, 1)
+
+
+async def test_what_cannot_be_set_aside_is_not_read_on_again(
+    make: Make, journal: Journal, make_event: MakeEvent, tmp_path: Path
+) -> None:
+    (tmp_path / "aside").touch()
+    intake = Intake(GiveUp("PostgreSQL cannot take the values"))
+    intake.open.clear()
+    arrivals = make(intake.accept)
+    for number in range(MOST + 5):
+        arrivals.keep(make_event(str(number), ID=f"A{number}"))
+
+    await asyncio.sleep(0)  # All are queued, as far as there is room.
+    intake.open.set()
+    await arrivals.emptied(20)
+
+    assert [int(message.text) for message in intake.stored] == list(range(1, MOST + 5))
+    assert (journal.waiting, arrivals.untaken) == (1, 0)

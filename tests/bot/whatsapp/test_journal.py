@@ -18,7 +18,7 @@ from bot.whatsapp.journal_records import Entry
 def reopened(journal: Journal, folder: Path) -> list[Entry]:
     journal.close()
     again = Journal(folder)
-    left = again.leftovers()
+    left = list(again.entries())
     again.close()
     return left
 
@@ -36,15 +36,18 @@ def test_what_was_not_released_comes_back_in_order(tmp_path: Path) -> None:
     assert {entry.code for entry in left} == {17}
 
 
-def test_leftovers_are_handed_out_once_and_numbers_never_repeat(tmp_path: Path) -> None:
+def test_entries_are_read_back_until_they_are_released_and_numbers_never_repeat(
+    tmp_path: Path,
+) -> None:
     first = Journal(tmp_path)
     first.append(17, b"a")
     first.close()
     second = Journal(tmp_path)
 
-    assert len(second.leftovers()) == 1
-    assert second.leftovers() == []
     assert second.append(17, b"b") == 2
+    assert [entry.raw for entry in second.entries()] == [b"a", b"b"]
+    second.release(1)
+    assert [entry.raw for entry in second.entries()] == [b"b"]
 
 
 def test_numbers_go_on_after_everything_was_released(tmp_path: Path) -> None:
@@ -74,7 +77,7 @@ def test_leftovers_survive_any_number_of_openings(tmp_path: Path) -> None:
     Journal(tmp_path).append(17, b"a")
     for _ in range(3):
         again = Journal(tmp_path)
-        assert [entry.raw for entry in again.leftovers()] == [b"a"]
+        assert [entry.raw for entry in again.entries()] == [b"a"]
         again.close()
 
 
@@ -103,7 +106,7 @@ def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
     data[-1] ^= 1
     file.write_bytes(data)
 
-    assert [entry.raw for entry in Journal(tmp_path).leftovers()] == [b"first"]
+    assert [entry.raw for entry in Journal(tmp_path).entries()] == [b"first"]
 
 
 def test_full_segments_go_when_all_in_them_is_released(tmp_path: Path) -> None:
@@ -194,7 +197,7 @@ async def test_a_kill_loses_nothing_that_was_said_to_be_kept(tmp_path: Path, aft
     last = ((await process.stdout.read()).split(b"\n")[-2:-1] or [last])[0]
     await process.wait()
 
-    left = [entry.raw for entry in Journal(tmp_path).leftovers()]
+    left = [entry.raw for entry in Journal(tmp_path).entries()]
 
     assert left[: int(last)] == [f"event {i}".encode() for i in range(1, int(last) + 1)]
 

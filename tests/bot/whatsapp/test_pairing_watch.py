@@ -49,7 +49,7 @@ def status(protos: Protos, number: str, *, success: bool = True) -> bytes:
 
 
 def journalled(folder: Path) -> list[bytes]:
-    return [entry.raw for entry in Journal(folder).leftovers()]
+    return [entry.raw for entry in Journal(folder).entries()]
 
 
 async def test_the_first_code_lives_longer_and_all_of_them_as_long_as_the_client_waits(
