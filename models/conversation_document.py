@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from models.ai_metadata import ai_document, ai_metadata
+from models.errors import GiveUp
 from models.text import clean
 from models.values import AiMetadata, CustomerRef, Line, Sender, Stage
 
@@ -190,6 +191,14 @@ def from_document(document: Mapping[str, Any]) -> Line:
         text=document["content"],
         ai=ai_metadata(ai or None),
     )
+
+
+def lines_of(document: Mapping[str, Any]) -> list[Line]:
+    """All lines of a document, or of a part of it; GiveUp where another program's is among them."""
+    try:
+        return [from_document(line) for line in document["messages"]]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise GiveUp(f"what is no line of ours is in a conversation: {error!r}") from None
 
 
 def _metadata(ai: AiMetadata) -> Document:

@@ -25,7 +25,7 @@ class Conversations:
     """Appends to conversation documents and reads their ends; every call names its company.
 
     All calls raise RetryLater when MongoDB does not answer in time, at once while it is
-    known to be away; GiveUp for what it can never keep.
+    known to be away; GiveUp for what it can never keep, or what is no line of ours.
     """
 
     def __init__(self, collections: Collections) -> None:
@@ -75,7 +75,7 @@ class Conversations:
         key = document_key(company_id, customer_id)
         newest: Document = {"_id": 0, "messages": {"$slice": ["$messages", -count]}}
         found = await self._reach.ask(lambda: self._collection.find_one(key, newest))
-        return [shape.from_document(line) for line in found["messages"]] if found else []
+        return shape.lines_of(found) if found else []
 
     async def set_stage(self, company_id: UUID, customer_id: UUID, stage: Stage) -> bool:
         """Whether there is such a conversation, now at *stage*."""
@@ -103,7 +103,7 @@ class Conversations:
         await self._inherit(company_id, former, customer)
         if found is None:
             return True
-        lines = [shape.from_document(line) for line in found["messages"]]
+        lines = shape.lines_of(found)
         for start in range(0, len(lines), UNITED_AT_ONCE):
             some = lines[start : start + UNITED_AT_ONCE]
             await self.append(company_id, customer, some, stage=customer.stage, late=True)
