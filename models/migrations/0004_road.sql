@@ -711,26 +711,27 @@ RETURNS TABLE (company_id uuid, customer_id uuid, wa_id text) LANGUAGE plpgsql A
 BEGIN
   PERFORM enter_system();
   RETURN QUERY
-    SELECT company_id, customer_id, (array_agg(wa_id ORDER BY id DESC NULLS LAST))[1]::text FROM (
-      SELECT i.company_id, i.customer_id, i.id, i.wa_id FROM inbox i
-       WHERE i.state = 'pending'
-         AND (i.received_at < now() - make_interval(secs => p_grace_seconds)
-              OR set_back(i.received_at))
-         AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.company_id = i.company_id
-               AND t.customer_id = i.customer_id AND t.state = 'open' AND t.host_id IS NOT NULL)
-         AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.company_id = i.company_id
-               AND o.customer_id = i.customer_id AND o.state IN ('ready', 'sending')
-               AND o.kind = 'reply')
-      UNION ALL
-      SELECT t.company_id, t.customer_id, NULL, (SELECT i.wa_id FROM inbox i
-               WHERE i.turn_id = t.id ORDER BY i.id DESC LIMIT 1) FROM turns t
-       WHERE t.state = 'open' AND t.host_id IS NULL
-         AND (t.due_at <= now() OR t.due_at IS NULL OR set_back(t.claimed_at))) w
-    WHERE NOT EXISTS (SELECT 1 FROM session_leases l JOIN hosts h ON h.id = l.host_id
-           WHERE l.company_id = w.company_id AND l.host_id <> p_host)
-    GROUP BY company_id, customer_id
-    ORDER BY row_number() OVER (PARTITION BY company_id ORDER BY min(id) NULLS FIRST), company_id
-    LIMIT p_limit;
+    SELECT company_id, customer_id, (SELECT i.wa_id FROM inbox i WHERE i.id = newest)::text FROM (
+      SELECT company_id, customer_id, max(newest) AS newest FROM (
+        SELECT i.company_id, i.customer_id, i.id AS oldest, i.id AS newest FROM inbox i
+         WHERE i.state = 'pending'
+           AND (i.received_at < now() - make_interval(secs => p_grace_seconds)
+                OR set_back(i.received_at))
+           -- One list of them: there may be thousands of messages to look up in it.
+           AND i.customer_id NOT IN (
+             SELECT customer_id FROM turns WHERE state = 'open' AND host_id IS NOT NULL
+             UNION ALL SELECT customer_id FROM outbox
+              WHERE state IN ('ready', 'sending') AND kind = 'reply')
+        UNION ALL
+        SELECT t.company_id, t.customer_id, NULL, (SELECT i.id FROM inbox i
+                 WHERE i.turn_id = t.id ORDER BY i.id DESC LIMIT 1) FROM turns t
+         WHERE t.state = 'open' AND t.host_id IS NULL
+           AND (t.due_at <= now() OR t.due_at IS NULL OR set_back(t.claimed_at))) w
+      WHERE NOT EXISTS (SELECT 1 FROM session_leases l JOIN hosts h ON h.id = l.host_id
+             WHERE l.company_id = w.company_id AND l.host_id <> p_host)
+      GROUP BY company_id, customer_id
+      ORDER BY row_number() OVER (PARTITION BY company_id ORDER BY min(oldest) NULLS FIRST), company_id
+      LIMIT p_limit) chosen;
 END $$;
 
 -- Companies and channels with something ready to leave, or with a send that takes long.

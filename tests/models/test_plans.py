@@ -1,5 +1,6 @@
 """With 10,000 customers and 1,000,000 ledger rows every query on the road uses an index."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,8 @@ from tests.models.big import COMPANY, HOST, customer, faults, former, load, plan
 
 C, H = COMPANY, HOST
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MOST_CHATS = 1000
+"""So many a sweep brings back."""
 TEXT = ("whatsapp", "customer", "+130540", "940", "chat-40", "Ana", "text", "Hola", NOW, 0)
 ROAD: dict[str, tuple[object, ...]] = {
     "road_accept": (C, "new-id", *TEXT, None, 3600.0, "over the limit"),
@@ -55,7 +58,7 @@ ROAD: dict[str, tuple[object, ...]] = {
     "desk_bury": ([H],),
     "desk_strays": (H, [], 1.0),
     "desk_tidy": (H, [], 1.0, [row(100)], [customer(100)], [row(100)], [customer(100)]),
-    "desk_waiting": (H, 1.0, 1000),
+    "desk_waiting": (H, 1.0, MOST_CHATS),
     "desk_rung_out": (90.0,),
     "desk_take_up": (43200.0,),
     "desk_ready": (),
@@ -132,6 +135,25 @@ async def test_the_loaded_size_is_the_promised_one(big: asyncpg.Connection) -> N
 
     assert counts.pop("customers") == 10_000
     assert sum(counts.values()) == 1_000_000
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("generic", [False, True], ids=["custom", "generic"])
+async def test_ten_thousand_messages_that_wait_are_not_looked_at_one_by_one(
+    big: asyncpg.Connection, generic: bool
+) -> None:
+    undone = big.transaction()
+    await undone.start()
+    try:
+        newest = (row(10_299), row(300))
+        await big.execute("UPDATE inbox SET state = 'pending' WHERE id BETWEEN $1 AND $2", *newest)
+        executed = await plans(big, "desk_waiting", ROAD["desk_waiting"], generic=generic)
+    finally:
+        await undone.rollback()
+
+    assert [plan for plan in executed if "rows=9" in plan]  # It had them to look at.
+    loops = [int(found) for plan in executed for found in re.findall(r"Scan.* loops=(\d+)", plan)]
+    assert max(loops) <= MOST_CHATS
 
 
 @pytest.mark.timeout(180)
