@@ -1,9 +1,14 @@
 """A phone that nobody has said yet to be the company's own."""
 
-from uuid import UUID
+from pathlib import Path
+from typing import cast
+from uuid import UUID, uuid4
 
-from bot.whatsapp.files import Pairing
+from bot.whatsapp.admission import Admission
+from bot.whatsapp.files import CompanyFiles, Pairing
 from bot.whatsapp.locks import holding
+from bot.whatsapp.recording import StateRecorder
+from bot.whatsapp.settlement import SessionBooks
 from bot.whatsapp.states import Reason
 from tests.bot.whatsapp.test_sessions import NOW, PAIRED_AT, Machine, machine
 from tests.fakes.connection import SessionFile
@@ -61,3 +66,29 @@ async def test_a_phone_just_paired_is_shown_as_a_pairing_until_its_session_is_fr
     pairing = desk.pairings[company]
     assert pairing is not None
     assert pairing.paired_at == PAIRED_AT
+
+
+class CountedBooks:
+    """Knows the same device each time it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def device(self, _: Path) -> dict[str, str]:
+        self.asked += 1
+        return {"jid": f"{FORMER}:1@s.whatsapp.net", "lid": "", "platform": ""}
+
+
+async def test_a_file_is_asked_again_only_when_it_has_changed(tmp_path: Path) -> None:
+    books, files = CountedBooks(), CompanyFiles(tmp_path, uuid4())
+    files.prepare()
+    recorder = StateRecorder(Machine(tmp_path).desk, lambda _: None)
+    admission = Admission(cast("SessionBooks", books), recorder, lambda: NOW)
+    files.session.write_bytes(b"one")
+
+    looks = [await admission.may_start(files) for _ in range(3)]
+    files.session.write_bytes(b"another")
+    looks.append(await admission.may_start(files))
+
+    assert looks == [True] * 4
+    assert books.asked == 2

@@ -31,6 +31,11 @@ async def test_a_proxy_that_opens_the_way_is_enough() -> None:
     assert heard[0].startswith(b"CONNECT web.whatsapp.com:443 ")
 
 
+async def test_a_proxy_that_asks_who_we_are_will_be_told_by_the_client() -> None:
+    async with proxy(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") as (url, _):
+        assert await unreachable({"HTTPS_PROXY": url}) is None
+
+
 async def test_a_proxy_that_refuses_is_named_with_its_answer() -> None:
     async with proxy(b"HTTP/1.1 403 Forbidden\r\n\r\n") as (url, _):
         why = await unreachable({"https_proxy": url})
