@@ -1,8 +1,6 @@
 """The benchmark runs, and its figures can be believed."""
 
 import asyncio
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -26,10 +24,9 @@ TINY = {"customers": 40, "rates": (20.0,), "seconds": (1.0,), "lone": 0, "seed":
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder whose sockets have short names."""
-    with tempfile.TemporaryDirectory(prefix="lyrox-") as path:
-        yield Path(path)
+    return tmp_path_factory.mktemp("s")
 
 
 @pytest.mark.timeout(120)

@@ -1,7 +1,6 @@
 """A store that goes, is emptied, comes back: what is missing of it is rebuilt from PostgreSQL."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,12 +24,13 @@ ALL = [*BEFORE, "dos", "oí: dos"]
 
 
 @pytest.fixture
-async def mongo(stores: dict[str, str]) -> AsyncIterator[Valve]:
+async def mongo(
+    stores: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Valve]:
     """A valve before MongoDB."""
     behind = Path(unquote(urlsplit(stores["mongod"]).hostname or ""))
-    with tempfile.TemporaryDirectory(prefix="lyrox-") as folder:
-        async with valve(behind, Path(folder) / "m.sock") as opened:
-            yield opened
+    async with valve(behind, tmp_path_factory.mktemp("s") / "m.sock") as opened:
+        yield opened
 
 
 @pytest.fixture

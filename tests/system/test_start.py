@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import socket
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,9 @@ STORES = (POSTGRES, VALKEY, MONGOD)
 
 
 @pytest.fixture(scope="module")
-def home() -> Iterator[Home]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A new home; its name is short, so that the sockets of its stores are in it too."""
-    with tempfile.TemporaryDirectory(prefix="lyrox-home-") as folder:
-        yield Home(Path(folder))
+    return Home(tmp_path_factory.mktemp("h"))
 
 
 @contextlib.contextmanager
