@@ -41,11 +41,13 @@ async def receiver(scene: Scene) -> AsyncIterator[Receiver]:
 @asynccontextmanager
 async def running(scene: Scene) -> AsyncIterator[Child]:
     """A daemon whose session is connected."""
+    await notes(scene, before="this daemon")
     words = (scene.phones.folder,)
     daemon = await scene.nursery.start(scene.home, *words, run="daemon", env=SECRETS)
     scene.daemon = daemon
     try:
         await daemon.until("ready")
+        await scene.until(lambda: online(scene))
         yield daemon
     finally:
         await daemon.send(signal.SIGKILL)
@@ -53,13 +55,25 @@ async def running(scene: Scene) -> AsyncIterator[Child]:
 
 async def becomes(scene: Scene, reason: str) -> None:
     """The company's WhatsApp is so, as its session would record it."""
+    await notes(scene, reason=reason)
+
+
+async def notes(scene: Scene, **words: str) -> None:
+    """These words stand in the session's state until the session writes it again."""
     await scene.look.execute(
         "UPDATE companies SET whatsapp_session_data = whatsapp_session_data || $2 WHERE id = $1",
-        *(scene.company, json.dumps({"reason": reason})),
+        *(scene.company, json.dumps(words)),
     )
 
 
-async def eventually(receiver: Receiver, *types: str, seconds: float = 15) -> None:
+async def online(scene: Scene) -> bool:
+    """This daemon's session has said so, and will write no more."""
+    query = "SELECT whatsapp_session_data FROM companies WHERE id = $1"
+    state = json.loads(await scene.look.fetchval(query, scene.company) or "{}")
+    return state.get("reason") == "online" and "before" not in state
+
+
+async def eventually(receiver: Receiver, *types: str, seconds: float = 50) -> None:
     """Everything of these types has been taken, in this order."""
     async with asyncio.timeout(seconds):
         while [each for each in receiver.types() if each in types] != list(types):  # noqa: ASYNC110
