@@ -29,7 +29,7 @@ class PrivateValkey:
             [*command, "--save", "", "--dir", str(self._socket.parent)],
             stdout=subprocess.DEVNULL,
         )
-        end = time.monotonic() + 5
+        end = time.monotonic() + 50
         while not self._answers():
             assert time.monotonic() < end, "the private Valkey does not start"
             time.sleep(0.01)

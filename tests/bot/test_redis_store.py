@@ -19,7 +19,7 @@ DOUBLE = Script("return ARGV[1] * 2")
 
 
 async def eventually_back(redis: RedisStore) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(50):
         while True:
             try:
                 return await redis.ping()

@@ -100,7 +100,7 @@ class Scene:
         for one in messages:
             await self.road.intake.accept(one)
 
-    async def until(self, claim: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+    async def until(self, claim: Callable[[], Awaitable[bool]], seconds: float = 50) -> None:
         """Wait until *claim* holds."""
         async with asyncio.timeout(seconds):
             while not await claim():  # noqa: ASYNC110 - The claim is about a database.

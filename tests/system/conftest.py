@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -101,7 +100,7 @@ class Scene:
         assert self.daemon
         assert await self.daemon.send(signal.SIGKILL) == -signal.SIGKILL
 
-    async def until(self, claim: Callable[[], Awaitable[Any]], seconds: float = 20) -> None:
+    async def until(self, claim: Callable[[], Awaitable[Any]], seconds: float = 50) -> None:
         """Wait until *claim* holds."""
         async with asyncio.timeout(seconds):
             while not await claim():  # noqa: ASYNC110 - The claim is about files and databases.
@@ -135,10 +134,9 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def sockets() -> Iterator[Path]:
+def sockets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a short name, as the paths of sockets must be."""
-    with tempfile.TemporaryDirectory(prefix="lyrox-") as folder:
-        yield Path(folder)
+    return tmp_path_factory.mktemp("s")
 
 
 @pytest.fixture(scope="module")

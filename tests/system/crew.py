@@ -42,7 +42,7 @@ class Crew:
         pid = self.scene.phones.holder(company)
         return next((shard for shard, daemon in self.shards.items() if daemon.pid == pid), None)
 
-    async def until(self, claim: Callable[[], bool], seconds: float = 20) -> float:
+    async def until(self, claim: Callable[[], bool], seconds: float = 50) -> float:
         """How many seconds it took until *claim* held."""
 
         async def holds() -> bool:

@@ -100,7 +100,7 @@ class Daemon:
         """All it has said so far."""
         return "\n".join(self.lines)
 
-    async def until(self, words: str, *, seconds: float = 40.0) -> str:
+    async def until(self, words: str, *, seconds: float = 50) -> str:
         """Wait for the line that holds *words*; fails at once when the daemon has ended."""
         async with asyncio.timeout(seconds):
             while True:
@@ -125,7 +125,7 @@ class Daemon:
         self.process.kill()
         await self.ended()
 
-    async def ended(self, seconds: float = 40.0) -> int:
+    async def ended(self, seconds: float = 50) -> int:
         """Wait for its end; its exit code."""
         async with asyncio.timeout(seconds):
             code = await self.process.wait()

@@ -51,7 +51,7 @@ class Shop:
         message = self.server.protos.e2e.Message(**words)
         await self.deliver(customer.send(self.owner, message, wa_id=wa_id))
 
-    async def hears(self, customer: Customer, *, seconds: float = 30.0) -> Received:
+    async def hears(self, customer: Customer, *, seconds: float = 50) -> Received:
         """The next that reaches the customer, and nothing in the second after it."""
         received = await asyncio.wait_for(customer.inbox.get(), seconds)
         await asyncio.sleep(1.0)
@@ -69,7 +69,7 @@ class Shop:
         for stanza in stanzas:
             await self.server.deliver(self.owner, stanza)
 
-    async def says_once(self, customer: Customer, *, seconds: float = 20.0) -> str:
+    async def says_once(self, customer: Customer, *, seconds: float = 50) -> str:
         """The one reply that reaches the customer, and nothing in the second after it."""
         received = await asyncio.wait_for(customer.inbox.get(), seconds)
         await asyncio.sleep(1.0)

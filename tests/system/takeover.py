@@ -123,7 +123,7 @@ class Shop:
         """Wait until the client takes messages."""
         await self.until(self._connected)
 
-    async def until(self, claim: Callable[[], Awaitable[Any]], seconds: float = 30) -> None:
+    async def until(self, claim: Callable[[], Awaitable[Any]], seconds: float = 50) -> None:
         """Wait until *claim* holds."""
         async with asyncio.timeout(seconds):
             while not await claim():  # noqa: ASYNC110 - The claim is about other processes.

@@ -50,7 +50,7 @@ async def test_each_customer_of_a_backlog_gets_one_reply(
         await shop.connected()
         first = shop.customer()
         await shop.write(first)
-        await asyncio.wait_for(first.inbox.get(), 30)
+        await asyncio.wait_for(first.inbox.get(), 50)
         before = await memory(shop)
     files = CompanyFiles(shop.home.state_dir, shop.company)
     note = files.read_note()

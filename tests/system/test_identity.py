@@ -39,7 +39,7 @@ class Shop:
         """The customer writes, and gets one reply."""
         wa_id = f"3AE{next(_numbers):05}"
         await self.server.deliver(self.owner, customer.write(self.owner, text, wa_id=wa_id))
-        received = await asyncio.wait_for(customer.inbox.get(), 20)
+        received = await asyncio.wait_for(customer.inbox.get(), 50)
         await asyncio.sleep(0.5)
         assert customer.inbox.empty()
         return received

@@ -49,7 +49,7 @@ async def test_what_the_owner_typed_while_we_were_away_stops_a_ready_reply(
         await server.deliver(owner, typed)
         owner.faults.backlog_delay = 2.0
         async with running(home, env=server.environment):
-            received = await asyncio.wait_for(beto.inbox.get(), 30)
+            received = await asyncio.wait_for(beto.inbox.get(), 50)
             await asyncio.sleep(1.5)  # More than a sweep.
 
     look = await admin(url)

@@ -46,7 +46,7 @@ async def while_asked(scene: Scene, phone: str, deed: Callable[[], Awaitable[obj
 
     scene.llm.script(act)
     scene.write(phone)
-    await asyncio.wait_for(done.wait(), 20)
+    await asyncio.wait_for(done.wait(), 50)
 
 
 @pytest.fixture

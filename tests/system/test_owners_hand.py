@@ -34,7 +34,7 @@ async def test_while_the_model_thinks(shop: Shop, tries: int) -> None:
         ana = shop.customer()
         shop.model.waits()
         await shop.write(ana)
-        await asyncio.wait_for(shop.model.asked.wait(), 20)
+        await asyncio.wait_for(shop.model.asked.wait(), 50)
         await asyncio.sleep(random.uniform(0, 0.3))
         since = await shop.owner_types(ana)
         shop.model.go_on.set()
@@ -70,7 +70,7 @@ async def test_between_the_parts_of_a_reply(shop: Shop, tries: int) -> None:
     for _ in range(tries):
         ana = shop.customer()
         await shop.write(ana)
-        await asyncio.wait_for(ana.inbox.get(), 20)
+        await asyncio.wait_for(ana.inbox.get(), 50)
         await asyncio.sleep(random.uniform(0, 0.7 * PACE))
         since = await shop.owner_types(ana)
         await is_silent(shop, ana, since)

@@ -38,7 +38,7 @@ async def test_nothing_leaves_after_the_command_has_ended(
 
     ready.llm.script(pause)
     ready.write(phone)
-    await asyncio.wait_for(done.wait(), 30)
+    await asyncio.wait_for(done.wait(), 50)
 
     async def decided() -> bool:
         return await ready.states(phone, "turns") == ["silent"]

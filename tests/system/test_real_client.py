@@ -94,7 +94,7 @@ async def test_a_reply_whose_ack_never_came_is_settled_as_sent_and_not_said_agai
     ana, eva = shop.customer(), shop.customer()
     shop.owner.faults.withholds_acks = True
     await shop.deliver(shop.text(ana, "3AD006"))
-    await asyncio.wait_for(ana.inbox.get(), 20)
+    await asyncio.wait_for(ana.inbox.get(), 50)
 
     await asyncio.sleep(80)  # The client itself waits 75 s for an ack.
     shop.owner.faults = Faults()

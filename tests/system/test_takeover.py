@@ -64,7 +64,7 @@ async def test_the_companies_of_a_killed_daemon_run_on_another_and_nothing_is_lo
     thinking, journalled, later = (scene.customer() for _ in range(3))
     scene.llm.script(waits_for(killed, asked))
     scene.write(thinking, company=crew.companies[0])
-    await asyncio.wait_for(asked.wait(), 20)
+    await asyncio.wait_for(asked.wait(), 50)
 
     async with gates.closed(scene.url, scene.look, "inbox pending") as gate:
         wa_id = scene.write(journalled, company=crew.companies[1])

@@ -118,7 +118,7 @@ async def test_what_is_written_while_a_worker_ends_its_last_turn_is_answered_by_
     phone = scene.customer()
     scene.llm.script(thinks(go_on, asked))
     scene.write(phone, "hola")
-    await asyncio.wait_for(asked.wait(), 20)
+    await asyncio.wait_for(asked.wait(), 50)
     worker = manned.workers[await manned.at_work(phone)]
     ended = asyncio.ensure_future(worker.send(signal.SIGTERM))
     await worker.until("stopping")  # It hears no more rings.
@@ -146,7 +146,7 @@ async def test_the_turn_of_a_killed_worker_is_another_ones_within_eight_seconds(
     phone = scene.customer()
     scene.llm.script(thinks(never, asked))
     scene.write(phone)
-    await asyncio.wait_for(asked.wait(), 20)
+    await asyncio.wait_for(asked.wait(), 50)
 
     await manned.workers[await manned.at_work(phone)].send(signal.SIGKILL)
     seconds = await manned.answered(phone)
@@ -160,7 +160,7 @@ async def test_a_worker_that_stops_finishes_the_turns_it_has(manned: Workshop) -
     phone = scene.customer()
     scene.llm.script(thinks(go_on, asked))
     scene.write(phone)
-    await asyncio.wait_for(asked.wait(), 20)
+    await asyncio.wait_for(asked.wait(), 50)
     worker = manned.workers[await manned.at_work(phone)]
 
     ended = asyncio.ensure_future(worker.send(signal.SIGTERM))

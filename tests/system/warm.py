@@ -49,7 +49,7 @@ class Child:
         else:
             self._ended.set_result(words["code"])
 
-    async def ended(self, seconds: float = 40.0) -> int:
+    async def ended(self, seconds: float = 50) -> int:
         """Wait for its end; its exit code, negative for a signal."""
         async with asyncio.timeout(seconds):
             return await asyncio.shield(self._ended)
@@ -60,7 +60,7 @@ class Child:
             os.kill(self.pid, number)
         return await self.ended()
 
-    async def until(self, words: str, *, seconds: float = 30.0) -> None:
+    async def until(self, words: str, *, seconds: float = 50) -> None:
         """Wait until it has said *words*; fails at once when it has ended."""
         async with asyncio.timeout(seconds):
             while words not in self.err:

@@ -33,12 +33,12 @@ class BareClient:
         self._protos: Protos = read_protos()
         self._ids = itertools.count(1)
 
-    async def event(self, number: int, *, after: int = 0, seconds: float = 15.0) -> bytes:
+    async def event(self, number: int, *, after: int = 0, seconds: float = 50) -> bytes:
         """The first event with this number."""
         found = await self.hosted.until(event="event", number=number, after=after, seconds=seconds)
         return bytes.fromhex(found["raw"])
 
-    async def call(self, name: str, *arguments: int | bytes, seconds: float = 15.0) -> bytes:
+    async def call(self, name: str, *arguments: int | bytes, seconds: float = 50) -> bytes:
         """Call a function of the client by its name."""
         number = next(self._ids)
         given = [one.hex() if isinstance(one, bytes) else one for one in arguments]
@@ -70,7 +70,7 @@ class BareClient:
         """Be online, which needs a name from the phone."""
         _check((await self.call("SendPresence", b"available")).decode())
 
-    async def download(self, message: Any, *, seconds: float = 15.0) -> bytes:
+    async def download(self, message: Any, *, seconds: float = 50) -> bytes:
         """The bytes behind a message's media."""
         body = message.SerializeToString()
         raw = await self.call("DownloadAny", body, len(body), seconds=seconds)

@@ -24,13 +24,13 @@ class Hosted:
         self._reading = asyncio.ensure_future(self._read())
 
     async def until(
-        self, *, seconds: float = 15.0, after: int = 0, **words: object
+        self, *, seconds: float = 50, after: int = 0, **words: object
     ) -> dict[str, Any]:
         """The first line from *after* on that holds these words."""
         return await self.first(lambda line: words.items() <= line.items(), seconds, after)
 
     async def first(
-        self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 15.0, after: int = 0
+        self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 50, after: int = 0
     ) -> dict[str, Any]:
         """The first line from *after* on that is *wanted*."""
         try:
@@ -49,7 +49,7 @@ class Hosted:
             self._new.clear()
             await self._new.wait()
 
-    async def do(self, command: str, *, seconds: float = 15.0, **words: object) -> dict[str, Any]:
+    async def do(self, command: str, *, seconds: float = 50, **words: object) -> dict[str, Any]:
         """Give a command and wait for its answer."""
         after = len(self.said)
         await self.tell(command, **words)

@@ -83,7 +83,7 @@ class Scene:
 
     async def settled(self) -> None:
         """Every delivery that was begun has come to an end."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(50):
             while self.alerts.loop._dispatcher._busy:  # noqa: ASYNC110 - It has no other word.
                 await asyncio.sleep(0.001)
 

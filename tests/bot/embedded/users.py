@@ -96,7 +96,7 @@ def owner_of(pid: int) -> int:
     return Path(f"/proc/{pid}").stat().st_uid
 
 
-def eventually(claim: Callable[[], bool], seconds: float = 15) -> bool:
+def eventually(claim: Callable[[], bool], seconds: float = 50) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:

@@ -322,7 +322,7 @@ async def test_another_number_is_confirmed_or_unlinked(
 
     assert NUMBER in text
     assert FORMER in text
-    assert await asyncio.wait_for(site.stage.follower.decided, 5) == reason
+    assert await asyncio.wait_for(site.stage.follower.decided, 50) == reason
 
 
 async def test_a_wish_that_nobody_knows_changes_nothing(client: ClientSession, site: Site) -> None:

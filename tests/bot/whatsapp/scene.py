@@ -48,7 +48,7 @@ class Scene:
         sender = customer or self.ana
         await self.deliver(sender.send(self.owner, self.message(words), wa_id=wa_id))
 
-    async def raw(self, wa_id: str, *, seconds: float = 10.0) -> bytes:
+    async def raw(self, wa_id: str, *, seconds: float = 50) -> bytes:
         """The client's event of the message with this id."""
         found = await self.client.hosted.first(lambda line: self._id(line) == wa_id, seconds)
         return bytes.fromhex(found["raw"])
@@ -74,7 +74,7 @@ class Scene:
         """The daemon's reader."""
         return MessageReader(self.company, self.protos, Horizon(None, timedelta(hours=12)))
 
-    async def eventually(self, seen: Callable[[], bool], *, seconds: float = 10.0) -> None:
+    async def eventually(self, seen: Callable[[], bool], *, seconds: float = 50) -> None:
         """Until the server has seen it; raises AssertionError where it does not come."""
         for _ in range(int(seconds * 100)):
             if seen():

@@ -74,7 +74,7 @@ class House:
         words = {"event": "state", "reason": reason, "company": str(self.company)}
         return await self.hosted.until(**words, after=self.mark, seconds=seconds)
 
-    async def logs_in(self, count: int, *, seconds: float = 20.0) -> None:
+    async def logs_in(self, count: int, *, seconds: float = 50) -> None:
         """Wait until there were so many logins."""
         async with asyncio.timeout(seconds):
             while self.owner.logins < count:
@@ -164,7 +164,7 @@ class House:
         words = {"company": str(self.company), "chat": f"{self.customer.lid}@lid"}
         secret = os.urandom(32).hex()
         await self.hosted.tell("send", text=secret, secret=secret, **words)
-        received = await asyncio.wait_for(self.customer.inbox.get(), 30)
+        received = await asyncio.wait_for(self.customer.inbox.get(), 50)
         assert received.text == secret
 
 

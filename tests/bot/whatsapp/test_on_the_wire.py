@@ -49,7 +49,7 @@ class Town:
 
     async def read(self, customer: Customer | None = None) -> str:
         """The next text on the customer's phone."""
-        received = await asyncio.wait_for((customer or self.ana).inbox.get(), 10)
+        received = await asyncio.wait_for((customer or self.ana).inbox.get(), 50)
         return received.text
 
 
@@ -81,7 +81,7 @@ async def test_a_text_arrives_and_its_reply_is_read_and_can_be_settled(town: Tow
         before = (await hosted.do("hash", chat=message["chat"]))["value"]
         await hosted.do("typing", chat=message["chat"])
         sent = await hosted.do("send", chat=message["chat"], text="98 dólares", secret=secret)
-        received = await asyncio.wait_for(town.ana.inbox.get(), 10)
+        received = await asyncio.wait_for(town.ana.inbox.get(), 50)
         settled = await hosted.do("settle", chat=message["chat"], secret=secret, hash=before)
         unknown = await hosted.do("settle", chat=message["chat"], secret=other, hash=before)
 
@@ -139,7 +139,7 @@ async def test_a_kill_while_whatsapp_has_not_answered_is_settled_as_sent(town: T
         before = (await hosted.do("hash", chat=CHAT))["value"]
         town.owner.faults.withholds_acks = True
         await hosted.tell("send", chat=CHAT, text="¿llegó?", secret=secret)
-        received = await asyncio.wait_for(town.ana.inbox.get(), 10)
+        received = await asyncio.wait_for(town.ana.inbox.get(), 50)
         hosted.process.kill()
         await hosted.process.wait()
 

@@ -62,7 +62,7 @@ class Shop:
         taken = await self.hosted.do("take", place=place, seconds=40)
         chat, secret = f"{self.ana.lid}@lid", os.urandom(32).hex()
         await self.hosted.do("send", chat=chat, text=text, secret=secret, picture=place)
-        return taken["value"], await asyncio.wait_for(self.ana.inbox.get(), 10)
+        return taken["value"], await asyncio.wait_for(self.ana.inbox.get(), 50)
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ async def test_only_the_letters_that_are_shown_link_the_client(
     async with unpaired(server, tmp_path) as client:
         first = await client.pair_by_code(NUMBER)
         waiting = await server.type_letters(owner, "AAAA-AAAA")
-        await asyncio.wait_for(waiting.wrong.wait(), 10)
+        await asyncio.wait_for(waiting.wrong.wait(), 50)
         assert owner.devices == {}
         second = await client.pair_by_code(NUMBER)
         await server.type_letters(owner, second)

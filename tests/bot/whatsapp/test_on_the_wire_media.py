@@ -135,7 +135,7 @@ async def test_what_the_client_uploads_is_opened_by_the_customer(
     await received(scene, contents.text("¿tienes foto?"), f"3AD{number}")
     words = KINDS[kind](await scene.client.upload(PICTURE, number))
     await scene.client.send(CHAT, scene.message(words))
-    got = await asyncio.wait_for(scene.ana.inbox.get(), 10)
+    got = await asyncio.wait_for(scene.ana.inbox.get(), 50)
     body = getattr(got.message, f"{kind}Message")
 
     assert scene.server.media.open(body, kind) == PICTURE

@@ -112,7 +112,7 @@ async def test_what_a_customers_phone_could_not_read_is_sent_again_with_the_same
     await scene.raw("3AD1")
     scene.ana.misses = 1
     wa_id = await scene.client.send(CHAT, scene.message(contents.text("98 dólares")))
-    received = await asyncio.wait_for(scene.ana.inbox.get(), 10)
+    received = await asyncio.wait_for(scene.ana.inbox.get(), 50)
 
     assert (received.id, received.text) == (wa_id, "98 dólares")
     assert scene.ana.misses == 0

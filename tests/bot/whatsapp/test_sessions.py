@@ -104,12 +104,12 @@ class Desk:
         self.messages.append(message)
         await self._note("message", message.text)
 
-    async def until(self, claim: Callable[[], bool], seconds: float = 6) -> None:
+    async def until(self, claim: Callable[[], bool], seconds: float = 50) -> None:
         """Wait until *claim* holds."""
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(claim)
 
-    async def reaches(self, company_id: UUID, reason: Reason, seconds: float = 6) -> None:
+    async def reaches(self, company_id: UUID, reason: Reason, seconds: float = 50) -> None:
         """Wait until the company's newest state is *reason*."""
         await self.until(lambda: self.states.get(company_id, [])[-1:] == [reason], seconds)
 
@@ -270,7 +270,7 @@ async def test_a_lost_lease_ends_the_session_at_once(machine: Machine) -> None:
     async with machine.running() as desk:
         await desk.reaches(company, Reason.ONLINE)
         desk.leased = False
-        await asyncio.wait_for(machine.connection(company).stopped.wait(), 5)
+        await asyncio.wait_for(machine.connection(company).stopped.wait(), 50)
         await desk.until(lambda: ("released", (company, 5)) in desk.happened)
 
         await desk.until(lambda: company not in desk.states)
@@ -383,7 +383,7 @@ async def test_a_company_no_longer_wanted_is_stopped(machine: Machine) -> None:
     async with machine.running() as desk:
         await desk.reaches(company, Reason.ONLINE)
         desk.companies.clear()
-        await asyncio.wait_for(machine.connection(company).stopped.wait(), 5)
+        await asyncio.wait_for(machine.connection(company).stopped.wait(), 50)
         await desk.reaches(company, Reason.STOPPED)
 
 
@@ -530,7 +530,7 @@ async def test_a_second_phone_with_a_number_in_use_is_refused_and_unlinked(
 
     async with machine.running() as desk:
         await desk.reaches(company, Reason.NUMBER_IN_USE)
-        await asyncio.wait_for(machine.connection(company).stopped.wait(), 5)
+        await asyncio.wait_for(machine.connection(company).stopped.wait(), 50)
         assert machine.connection(company).logged_out
     async with machine.running() as desk:  # The reason outlives the process.
         await desk.reaches(company, Reason.NUMBER_IN_USE)
