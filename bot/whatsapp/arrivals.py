@@ -83,8 +83,9 @@ class Arrivals:
         """
         for event in self._journal.aside.events():
             self._hands.seen(self._owners_chats(event))
+        aside = self._journal.aside.numbers()
         for entry in self._journal.entries():
-            if self._journal.aside.holds(entry.seq):  # Killed before it was released.
+            if entry.seq in aside:  # Killed before it was released.
                 self._journal.release(entry.seq)
             else:
                 self._queue_read(entry.code, entry.raw, entry.seq)

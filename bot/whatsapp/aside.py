@@ -53,9 +53,9 @@ class Aside:
         words = {"code": str(entry.code), "raw": entry.raw.hex(), "why": why, "program": _program()}
         write_whole(self._file(entry.seq, _KEPT), words | {"at": at.isoformat()})
 
-    def holds(self, seq: int) -> bool:
-        """Whether the event of that number is here."""
-        return any(self._file(seq, ending).exists() for ending in (_KEPT, *Order))
+    def numbers(self) -> set[int]:
+        """Of the events that are here."""
+        return {int(each.stem) for each in self._files(_KEPT, *Order)}
 
     def events(self, *endings: str) -> list[SetAside]:
         """The readable ones with such endings, the oldest first; by default all of them."""
@@ -68,7 +68,7 @@ class Aside:
 
     def highest(self) -> int:
         """The highest number that one has; 0 where none is here."""
-        return max((int(each.stem) for each in self._files(_KEPT, *Order)), default=0)
+        return max(self.numbers(), default=0)
 
     def order(self, order: Order, seq: int | None = None) -> int:
         """Have one event, or all, taken in again or dropped; how many that are."""
