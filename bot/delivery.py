@@ -1,5 +1,6 @@
 """Outbox to wires: which courier of this process carries what is ready."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
@@ -81,6 +82,5 @@ class Delivery:
                 self._background.start(courier.fetch(), name="fetch")
 
     async def close(self) -> None:
-        """Begin nothing more anywhere."""
-        for company_id, channel in list(self._couriers):
-            await self.detach(company_id, channel)
+        """Begin nothing more anywhere; wires that hang are waited for at the same time."""
+        await asyncio.gather(*(self.detach(*key) for key in list(self._couriers)))
