@@ -248,7 +248,9 @@ def _pool(url: str, connections: int) -> BlockingConnectionPool:
             url,
             max_connections=connections,
             timeout=CONNECT_SECONDS,
-            socket_timeout=CALL_SECONDS,
+            # Each call has a time of its own. With one here redis-py sends under asyncio.wait_for,
+            # which in Python 3.11 can swallow a cancel: who is told to stop would go on for ever.
+            socket_timeout=None,
             socket_connect_timeout=CONNECT_SECONDS,
             # Never after a time-out: that call may have been done, and the wait is used up.
             retry=Retry(ExponentialWithJitterBackoff(cap=0.2, base=0.05), 2, _GONE),

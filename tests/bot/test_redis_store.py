@@ -229,3 +229,18 @@ async def test_wakes_are_heard_again_after_a_flush_and_after_a_restart(
         private_valkey.start()
 
         assert await ear.hears(redis, company)
+
+
+async def test_a_cancel_at_any_step_of_a_call_ends_who_calls(redis: RedisStore) -> None:
+    async def wake_for_ever() -> None:
+        while True:
+            await redis.wake(uuid4())
+
+    await redis.ping()
+    for steps in range(40):
+        waking = asyncio.ensure_future(wake_for_ever())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        waking.cancel()
+        await asyncio.wait({waking}, timeout=10)
+        assert waking.cancelled(), f"it went on, cancelled at step {steps}"
