@@ -42,9 +42,11 @@ class Horizon:
     def hides(self, sent_at: datetime, now: datetime) -> bool:
         """Whether a message of *sent_at* is only kept, not answered.
 
+        A message of the very second of the pairing came after it, for WhatsApp counts whole ones.
         A pairing that lies ahead was noted before the clock was set back: it hides nothing.
         """
-        before = self.paired_at is not None and sent_at < self.paired_at <= now
+        paired = self.paired_at.replace(microsecond=0) if self.paired_at else None
+        before = paired is not None and sent_at < paired <= now
         return before or now - sent_at > self.max_age
 
 

@@ -281,6 +281,16 @@ def test_a_message_from_before_the_pairing_is_kept_but_not_answered(
     assert not accepted(reader, make_event(), SENT).stale  # The clock was set back since.
 
 
+def test_a_message_of_the_second_of_the_pairing_is_answered(
+    protos: Protos, make_event: MakeEvent
+) -> None:
+    horizon = Horizon(SENT + timedelta(milliseconds=900), timedelta(hours=12))
+
+    reader = MessageReader(COMPANY, protos, horizon)
+
+    assert not accepted(reader, make_event(), SENT + timedelta(seconds=2)).stale
+
+
 def test_without_a_pairing_note_only_the_age_counts(protos: Protos, make_event: MakeEvent) -> None:
     reader = MessageReader(COMPANY, protos, Horizon(None, timedelta(hours=12)))
 
