@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from bot.wire import (
     Wire,
     new_secret,
 )
-from models.errors import GiveUp, RetryLater
+from models.errors import GiveUp, LyroxError, RetryLater
 from models.ledger import Ledger
 from models.ledger_rows import Part
 
@@ -31,7 +31,10 @@ T = TypeVar("T")
 CLOSE_SECONDS = 3.0
 """A stop of all sessions takes ten at most, and closing a dead line alone takes the client five."""
 
-LOOK_AGAIN_SECONDS = 0.1
+SIDE_BY_SIDE = 3
+"""Parts of one wire that may be under way: one in flight, the others ready for when it has left."""
+
+LOOK_AGAIN_SECONDS = 0.2
 """A last look that is older than this does not count: a pause holds within 300 ms."""
 
 Left = tuple[str | None, bool]
@@ -40,10 +43,14 @@ Left = tuple[str | None, bool]
 NOT_LEFT: Left = (None, False)
 
 
-class Sending:
-    """Hands parts to one wire, one at a time; while one is on its way, the next is made ready.
+class _Unsaid(LyroxError):
+    """A part that does not leave, and the word for it."""
 
-    So at most two are `sending`: the one in flight and the one whose call into the wire is next.
+
+class Sending:
+    """Hands parts to one wire, which sends one at a time; meanwhile the next are made ready.
+
+    So at most `SIDE_BY_SIDE` are `sending`; those that wait for the wire are not in its hands yet.
     *fence* proves that the session is still ours; *oldest_seconds* is the age at which a part is
     not said any more.
     """
@@ -64,8 +71,7 @@ class Sending:
         self._host = host
         self._fence = fence
         self._oldest_seconds = oldest_seconds
-        self._next = asyncio.Lock()
-        self._in_flight = asyncio.Lock()
+        self._places = asyncio.Semaphore(SIDE_BY_SIDE)
         self.closed = False
 
     async def close(self) -> None:
@@ -75,20 +81,37 @@ class Sending:
         """
         self.closed = True
         with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS), self._next, self._in_flight:
-                return
+            async with asyncio.timeout(CLOSE_SECONDS), AsyncExitStack() as stack:
+                for _ in range(SIDE_BY_SIDE):
+                    await stack.enter_async_context(self._places)
 
     async def send(
         self, part: Part, sessions_hash: str | None, picture: bytes | None = None
     ) -> Left:
         """Let *part* leave, if it still may; raises RetryLater when it certainly did not."""
         secret, hand = new_secret(), self._wire.owner_hand(part.chat)
-        async with self._turn(part, hand, secret, sessions_hash) as outcome:
-            if outcome == "go":
-                outgoing = Outgoing(part.chat, part.text, secret, hand, picture, part.quote)
+
+        async def look() -> None:
+            self._must_be_open()
+            outcome = await self._last_look(part, hand, secret, sessions_hash)
+            if outcome != "go":
+                raise _Unsaid(outcome)
+
+        async def look_again() -> None:
+            await self._take_back(part.id, secret, "another send was in the way")
+            await look()
+
+        async with self._places:
+            try:
+                await look()
+                until = time.monotonic() + LOOK_AGAIN_SECONDS
+                outgoing = Outgoing(
+                    *(part.chat, part.text, secret, hand, picture, part.quote, until, look_again)
+                )
                 return await self._hand_over(part, outgoing, sessions_hash)
-        self._metrics.unsent(outcome)
-        return NOT_LEFT
+            except _Unsaid as end:
+                self._metrics.unsent(str(end))
+                return NOT_LEFT
 
     async def settle(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Decide sends whose end nobody saw, as `Ledger.unsettled` tells them."""
@@ -125,30 +148,6 @@ class Sending:
         Once closed it is tried once; the next owner of the session settles the row.
         """
         return await insist(write, "the end of a send", going=lambda: not self.closed)
-
-    @asynccontextmanager
-    async def _turn(
-        self, part: Part, hand: OwnerHand, secret: bytes, sessions_hash: str | None
-    ) -> AsyncIterator[str]:
-        """The wire is this part's where the outcome is go; nothing is awaited on the way to it."""
-        async with self._next:
-            self._must_be_open()
-            outcome = await self._last_look(part, hand, secret, sessions_hash)
-            looked = time.monotonic()
-            if outcome == "go":
-                await self._in_flight.acquire()
-        if outcome != "go":
-            yield outcome
-            return
-        try:
-            late = time.monotonic() - looked > LOOK_AGAIN_SECONDS
-            if late or self.closed or not self._wire.connected:
-                await self._take_back(part.id, secret, "another send was in the way")
-                self._must_be_open()
-                outcome = await self._last_look(part, hand, secret, sessions_hash)
-            yield outcome
-        finally:
-            self._in_flight.release()
 
     def _must_be_open(self) -> None:
         if self.closed or not self._wire.connected:

@@ -1,7 +1,8 @@
 """What delivery needs of a channel: the seam between our road and the outside world."""
 
+import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -48,6 +49,8 @@ class Outgoing:
 
     ``hand`` is the owner's hand as the sender knows it: where it has moved on by the moment in
     which the text would be handed over, the text stays. None: the owner's hand does not matter.
+    Sends take turns: where its own comes later than ``until``, of `time.monotonic`, ``again`` is
+    awaited first, and what it raises ends the send, which then has not left.
     ``picture`` is what `Wire.take_picture` gave; the text is then its caption.
     ``quote`` is the message that is shown above it.
     """
@@ -58,6 +61,8 @@ class Outgoing:
     hand: OwnerHand | None = None
     picture: bytes | None = None
     quote: Quote | None = None
+    until: float = math.inf
+    again: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

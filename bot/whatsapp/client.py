@@ -6,7 +6,7 @@ import ctypes
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -17,7 +17,7 @@ from bot.whatsapp.gate import Gate, NotBegun
 from bot.whatsapp.identity import jid_parts
 from bot.whatsapp.library import Library
 from bot.whatsapp.media import Media
-from bot.wire import NotSent, TakenOver, Unconfirmed
+from bot.wire import NotSent, Unconfirmed
 from models.errors import GiveUp
 from models.values import Quote
 
@@ -69,6 +69,7 @@ class Client:
         self._stopping = False
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
+        self._line = threading.Lock()
         self.media = Media(library, self._uuid, lambda call: gate.call(self._allowed(call)))
 
     async def start(self) -> None:
@@ -88,27 +89,30 @@ class Client:
         text: str,
         secret: bytes,
         *,
-        still: Callable[[], bool] = lambda: True,
+        first: Callable[[], None] = lambda: None,
+        ready: Callable[[], None] = lambda: None,
         picture: bytes | None = None,
         quote: Quote | None = None,
         limit: float = _SEND_LIMIT,
     ) -> str:
         """Send *text*, under a *picture* that was uploaded, and return its WhatsApp id.
 
-        *still* is asked on the thread of the call, right before it, because the call may have
-        waited for its turn. Raises NotSent, TakenOver (*still* said no), Unconfirmed or GiveUp.
+        Both are called on the thread of the call, because it may have waited: *first* when its turn
+        has come, and may take its time, *ready* right before it. What they raise keeps the text
+        here. Raises NotSent, Unconfirmed or GiveUp.
         """
         message = self._message(chat, text, picture, quote)
         message.messageContextInfo.messageSecret = secret
         body, to = message.SerializeToString(), self._jid(chat)
 
         def hand_over() -> Any:
-            if not still():
-                raise TakenOver("the owner wrote in the chat")
+            ready()
             return self._library.code.SendMessage(self._uuid, to, len(to), body, len(body))
 
         call = asyncio.ensure_future(
-            self._gate.call(self._allowed(hand_over), begin_limit=_QUEUE_LIMIT)
+            self._gate.call(
+                self._allowed(hand_over), line=self._turn(first), begin_limit=_QUEUE_LIMIT
+            )
         )
         call.add_done_callback(_heard)
         done, _ = await asyncio.wait({call}, timeout=limit)
@@ -193,6 +197,13 @@ class Client:
                 await self._over.wait()
         except TimeoutError:
             log.warning("a WhatsApp thread did not end", extra={"company": self._uuid.decode()})
+
+    @contextlib.contextmanager
+    def _turn(self, first: Callable[[], None]) -> Iterator[None]:
+        """The client sends one at a time for an account anyway."""
+        with self._line:
+            first()
+            yield
 
     async def _disconnect(self) -> bool:
         code = self._library.code

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -38,13 +38,19 @@ class Gate:
         self._entered: dict[object, float] = {}
 
     async def call(
-        self, function: Callable[[], Result], *, begin_limit: float | None = None
+        self,
+        function: Callable[[], Result],
+        *,
+        line: AbstractContextManager[object] | None = None,
+        begin_limit: float | None = None,
     ) -> Result:
         """Run *function* on the reader side, on a thread of the gate.
 
-        Raises NotBegun if no thread was free within *begin_limit* seconds.
+        A call is under its *line* from before it enters until it ends: so they take turns, and the
+        next one begins before the loop has heard of the one before. Raises NotBegun if no thread
+        was free within *begin_limit* seconds.
         """
-        queued = self._calls.submit(self._read, function)
+        queued = self._calls.submit(self._in_turn, function, line)
         call = asyncio.wrap_future(queued)
         if begin_limit is not None:
             done, _ = await asyncio.wait({call}, timeout=begin_limit)
@@ -63,6 +69,12 @@ class Gate:
         """Take no more calls; running ones are left to end by themselves."""
         self._calls.shutdown(wait=False, cancel_futures=True)
         self._turns.shutdown(wait=False, cancel_futures=True)
+
+    def _in_turn(
+        self, function: Callable[[], Result], line: AbstractContextManager[object] | None
+    ) -> Result:
+        with line or nullcontext():
+            return self._read(function)
 
     def _read(self, function: Callable[[], Result]) -> Result:
         token = object()

@@ -22,6 +22,7 @@ class OfflineQueue:
     """One session's queue; *untaken* says how many messages are read that intake has not got.
 
     *clock* is in seconds. `message` may be called from any thread, the rest from the loop's.
+    ``logins`` changes with every login and every lost line.
     """
 
     def __init__(self, clock: Callable[[], float], untaken: Callable[[], int]) -> None:
@@ -32,6 +33,7 @@ class OfflineQueue:
         self._completed = False
         self._announced = False
         self._read = False
+        self.logins = 0
 
     @property
     def read(self) -> bool:
@@ -57,6 +59,7 @@ class OfflineQueue:
 
     def _begin(self, login: float | None, *, completed: bool) -> None:
         self._login, self._completed = login, completed
+        self.logins += 1
         self._announced = self._read = False
 
     def _is_over(self, login: float) -> bool:

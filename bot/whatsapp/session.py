@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from uuid import UUID
@@ -13,7 +14,14 @@ from bot.whatsapp.settlement import SessionDamaged
 from bot.whatsapp.states import Phase, Reason, State
 from bot.whatsapp.transitions import after_code, after_end, after_waiting, ends_connection
 from bot.whatsapp.typing import TYPING
-from bot.wire import NotSent, Outgoing, OwnerHand, Settlement, Unsettled
+from bot.wire import (
+    NotSent,
+    Outgoing,
+    OwnerHand,
+    Settlement,
+    TakenOver,
+    Unsettled,
+)
 from models.errors import RetryLater
 from models.values import Channel, MediaRef
 
@@ -29,7 +37,6 @@ class Session:
         self._company_id = company_id
         self._parts = parts
         self._loop = asyncio.get_running_loop()
-        self._sending = asyncio.Lock()  # The client sends one at a time for an account anyway.
         self._showing = asyncio.Semaphore(_SIGNS)
         self._connection: Connection | None = None
         self._offline = self._new_queue()
@@ -91,17 +98,18 @@ class Session:
 
         Raises NotSent, TakenOver, Unconfirmed, or GiveUp (refused).
         """
-        async with self._sending:
-            if self._connection is None or not self.connected:
-                raise NotSent("WhatsApp is not connected")
-            wa_id = await self._connection.send(
-                outgoing.chat,
-                outgoing.text,
-                outgoing.secret,
-                still=lambda: self._is_ours(outgoing),
-                picture=outgoing.picture,
-                quote=outgoing.quote,
-            )
+        if self._connection is None or not self.connected:
+            raise NotSent("WhatsApp is not connected")
+        login = self._offline.logins
+        wa_id = await self._connection.send(
+            outgoing.chat,
+            outgoing.text,
+            outgoing.secret,
+            first=lambda: self._look_again(outgoing),
+            ready=lambda: self._must_be_ready(outgoing, login),
+            picture=outgoing.picture,
+            quote=outgoing.quote,
+        )
         self._parts.arrivals.sent(wa_id)
         return wa_id
 
@@ -207,9 +215,17 @@ class Session:
         except NotSent as error:
             log.debug("a sign was not shown", extra={"reason": str(error)})
 
-    def _is_ours(self, outgoing: Outgoing) -> bool:
-        """Whether the owner has left the chat alone since the sender looked; from any thread."""
-        return outgoing.hand in (None, self.owner_hand(outgoing.chat))
+    def _look_again(self, outgoing: Outgoing) -> None:
+        """What its turn was late for, on the loop; from any other thread."""
+        if outgoing.again is not None and time.monotonic() > outgoing.until:
+            asyncio.run_coroutine_threadsafe(_awaited(outgoing.again), self._loop).result()
+
+    def _must_be_ready(self, outgoing: Outgoing, login: int) -> None:
+        """Whether all is still as it was when the sender looked; from any thread."""
+        if self._state.phase is not Phase.CONNECTED or self._offline.logins != login:
+            raise NotSent("WhatsApp is not connected")
+        if outgoing.hand not in (None, self.owner_hand(outgoing.chat)):
+            raise TakenOver("the owner wrote in the chat")
 
     def _new_queue(self) -> OfflineQueue:
         return OfflineQueue(self._loop.time, lambda: self._parts.arrivals.untaken)
@@ -247,3 +263,7 @@ class Session:
             self._loop.call_soon_threadsafe(step, *arguments)
         except RuntimeError:
             log.debug("an event came after the loop had closed")
+
+
+async def _awaited(again: Callable[[], Awaitable[None]]) -> None:
+    await again()

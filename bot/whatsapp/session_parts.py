@@ -36,7 +36,8 @@ class Connection(Protocol):
         text: str,
         secret: bytes,
         *,
-        still: Callable[[], bool],
+        first: Callable[[], None],
+        ready: Callable[[], None],
         picture: bytes | None = None,
         quote: Quote | None = None,
     ) -> str: ...

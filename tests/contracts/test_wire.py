@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from bot.whatsapp.settlement import SessionBooks
 from bot.whatsapp.states import Reason
 from bot.whatsapp.transitions import Transitions
 from bot.wire import NotSent, Outgoing, OwnerHand, TakenOver, Unconfirmed, Unsettled, Wire
-from models.errors import LyroxError
+from models.errors import LyroxError, RetryLater
 from models.values import InboundMessage
 from tests.fakes.connection import FakeConnection, SessionFile
 from tests.fakes.wire import FakeWire
@@ -45,6 +46,9 @@ class World(Protocol):
 
     def go_offline(self) -> None:
         """The connection is lost."""
+
+    def take_long_over_one(self) -> None:
+        """Each send takes a while, and the next ones wait for it."""
 
     def fail_next(self, error: LyroxError, *, arrives: bool) -> None:
         """The next send raises this."""
@@ -76,6 +80,9 @@ class FakeWorld:
         self.wire.failures.append(error)
 
     def take_long(self) -> None:
+        self.wire.queued = 0.2
+
+    def take_long_over_one(self) -> None:
         self.wire.seconds = 0.2
 
     async def owner_types(self) -> None:
@@ -105,6 +112,9 @@ class SessionWorld:
         self.connection.failures.append(error)
 
     def take_long(self) -> None:
+        self.connection.queued = 0.2
+
+    def take_long_over_one(self) -> None:
         self.connection.slow = 0.2
 
     async def owner_types(self) -> None:
@@ -291,6 +301,37 @@ async def test_a_text_on_its_way_to_the_client_stays_when_the_owner_writes(world
     with pytest.raises(TakenOver):
         await sending
     assert world.texts() == []
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_a_text_whose_turn_comes_late_is_looked_at_again_and_may_stay(
+    world: World, leaves: bool
+) -> None:
+    looked = []
+
+    async def again() -> None:
+        looked.append(world.texts())
+        if not leaves:
+            raise RetryLater("not any more")
+
+    late = Outgoing(CHAT, "dos", os.urandom(32), until=time.monotonic() + 0.05, again=again)
+    world.take_long_over_one()
+    sends = [asyncio.ensure_future(world.wire.send(one)) for one in (bubble("uno"), late)]
+    done = await asyncio.gather(*sends, return_exceptions=True)
+
+    assert looked == [["uno"]]
+    assert world.texts() == (["uno", "dos"] if leaves else ["uno"])
+    assert isinstance(done[1], RetryLater) is not leaves
+
+
+async def test_a_text_whose_turn_comes_in_time_is_not_looked_at_again(world: World) -> None:
+    async def again() -> None:
+        raise RetryLater("looked at again")
+
+    until = time.monotonic() + 60
+    await world.wire.send(Outgoing(CHAT, "uno", os.urandom(32), until=until, again=again))
+
+    assert world.texts() == ["uno"]
 
 
 async def test_a_text_goes_where_the_owner_was_before_the_look_and_not_after(world: World) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 from bot.whatsapp.callbacks import Observer
 from bot.whatsapp.library import LibraryMissing, Protos, read_protos
 from bot.whatsapp.session_parts import Connection
-from bot.wire import NotSent, TakenOver
+from bot.wire import NotSent
 from models.errors import LyroxError
 from models.values import MediaRef, Quote
 
@@ -97,9 +97,9 @@ class FakeConnection:
         self.started = False
         self.stopped = asyncio.Event()
         self.logged_out = False
+        self.queued = 0.0
         self.slow = 0.0
-        self.most_at_once = 0
-        self._sending = 0
+        self._line = asyncio.Lock()
         self.arriving: bytes | None = None
         self.typing_asked = 0
         self.typing_stuck: asyncio.Event | None = None
@@ -134,22 +134,20 @@ class FakeConnection:
         text: str,
         secret: bytes,
         *,
-        still: Callable[[], bool],
+        first: Callable[[], None],
+        ready: Callable[[], None],
         picture: bytes | None = None,
         quote: Quote | None = None,
     ) -> str:
         """Write what the client writes before the wire, then send."""
         del quote  # Nobody sees it here.
-        self._sending += 1
-        self.most_at_once = max(self.most_at_once, self._sending)
-        try:
-            await asyncio.sleep(self.slow)
-            if not still():
-                raise TakenOver("the owner wrote in the chat")
+        await asyncio.sleep(self.queued)
+        async with self._line:
+            await asyncio.to_thread(first)
+            ready()
             self.pictures.append(picture)
+            await asyncio.sleep(self.slow)
             return self._send(chat, text, secret)
-        finally:
-            self._sending -= 1
 
     def _send(self, chat: str, text: str, secret: bytes) -> str:
         failure = self.failures.pop(0) if self.failures else None

@@ -2,12 +2,21 @@
 
 import asyncio
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from bot.wire import NotSent, Outgoing, OwnerHand, Settlement, TakenOver, Unconfirmed, Unsettled
+from bot.wire import (
+    NotSent,
+    Outgoing,
+    OwnerHand,
+    Settlement,
+    TakenOver,
+    Unconfirmed,
+    Unsettled,
+)
 from models.errors import LyroxError
 from models.values import Channel, Quote
 
@@ -27,7 +36,8 @@ class FakeWire:
     """One company's wire; ``arrived`` is what reached the phones, in order.
 
     ``failures`` are raised one a send, first come first; after an Unconfirmed the text has
-    arrived if ``arrives_anyway``. ``seconds`` is how long a send takes, ``typed`` the chats in
+    arrived if ``arrives_anyway``. ``queued`` is how long a send waits before its turn, ``seconds``
+    how long it then takes, ``typed`` the chats in
     which "typing…" was shown and ``hidden`` in which it was taken away, ``read`` what was marked,
     ``quoted`` what each arrived bubble quotes, ``hashed`` the chats whose ratchets were asked for,
     ``connected`` whether anything can leave, ``catching_up`` whether more is still coming in.
@@ -39,6 +49,7 @@ class FakeWire:
         self._company_id = company_id
         self._channel = channel
         self.seconds = seconds
+        self.queued = 0.0
         self.connected = True
         self.catching_up = False
         self.composing: set[str] = set()
@@ -51,6 +62,7 @@ class FakeWire:
         self.read: list[tuple[str, list[str]]] = []
         self.quoted: list[Quote | None] = []
         self.hashed: list[str] = []
+        self._line = asyncio.Lock()
         self._written: dict[bytes, str] = {}
         self._owner: Counter[str] = Counter()
         self._unstored: Counter[str] = Counter()
@@ -108,11 +120,21 @@ class FakeWire:
 
     async def send(self, outgoing: Outgoing) -> str:
         """As `bot.wire.Wire` promises, unless a failure is waiting."""
-        await asyncio.sleep(self.seconds)
+        await asyncio.sleep(self.queued)
+        async with self._line:
+            if outgoing.again is not None and time.monotonic() > outgoing.until:
+                await outgoing.again()
+            self._must_be_ready(outgoing)
+            await asyncio.sleep(self.seconds)
+            return self._end(outgoing)
+
+    def _must_be_ready(self, outgoing: Outgoing) -> None:
         if not self.connected:
             raise NotSent("WhatsApp is not connected")
         if outgoing.hand not in (None, self.owner_hand(outgoing.chat)):
             raise TakenOver("the owner wrote in the chat")
+
+    def _end(self, outgoing: Outgoing) -> str:
         if not self.failures:
             return self._arrive(outgoing)
         failure = self.failures.pop(0)

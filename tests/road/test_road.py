@@ -438,7 +438,7 @@ async def test_the_owner_typing_on_a_parts_last_stretch_stops_it_and_all_after_i
 ) -> None:
     echo = Echo(says=lambda _: Reply(("uno", "dos"), "persona"))
     async with open_scene(handlers=[echo]) as scene:
-        scene.wire.seconds = 0.2
+        scene.wire.queued = 0.2
         sent = message(scene.company)
         await scene.receive(sent)
 

@@ -24,7 +24,7 @@ from bot.whatsapp.callbacks import Observer
 from bot.whatsapp.events import MESSAGE
 from bot.whatsapp.library import Protos, read_protos
 from bot.whatsapp.session_parts import Connection
-from bot.wire import TakenOver, Unconfirmed
+from bot.wire import Unconfirmed
 from models.values import Quote
 from tests.fakes.connection import FakeMedia, SessionFile
 from tests.system.lines import Tail, append, read
@@ -145,7 +145,8 @@ class PhoneConnection:
         text: str,
         secret: bytes,
         *,
-        still: Callable[[], bool],
+        first: Callable[[], None],
+        ready: Callable[[], None],
         picture: bytes | None = None,
         quote: Quote | None = None,
     ) -> str:
@@ -153,8 +154,8 @@ class PhoneConnection:
         assert picture is None
         del quote  # Nobody sees it here.
         wa_id = "3EB0" + hashlib.sha256(secret).hexdigest()[:18].upper()
-        if not still():
-            raise TakenOver("the owner wrote in the chat")
+        await asyncio.to_thread(first)
+        ready()
         try:
             self._write_down(chat, wa_id, secret)
         except sqlite3.Error as error:  # A full disk; the client has no better word for it.

@@ -6,6 +6,7 @@ import gc
 import threading
 import weakref
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -224,12 +225,15 @@ async def test_a_text_that_waited_for_its_turn_stays_when_the_owner_wrote_meanwh
     stage: Stage,
 ) -> None:
     client, starting, wrote = stage.client(), threading.Event(), threading.Event()
+
+    def must_be_free() -> None:
+        if wrote.is_set():
+            raise TakenOver("the owner wrote in the chat")
+
     await client.start()
     other = asyncio.ensure_future(stage.gate.alone(lambda: None, starting, limit=5))
     await asyncio.sleep(0.05)
-    sending = asyncio.ensure_future(
-        client.send(CHAT, "hola", SECRET, still=lambda: not wrote.is_set())
-    )
+    sending = asyncio.ensure_future(client.send(CHAT, "hola", SECRET, ready=must_be_free))
     await asyncio.sleep(0.05)
     wrote.set()
     starting.set()
@@ -239,6 +243,46 @@ async def test_a_text_that_waited_for_its_turn_stays_when_the_owner_wrote_meanwh
     await other
     await client.stop(quiet=0.01)
     assert stage.code.sent == []
+
+
+async def test_sends_take_turns_and_each_looks_again_when_its_own_has_come(stage: Stage) -> None:
+    client, answer, order = stage.client(), threading.Event(), []
+    await client.start()
+    stage.code.holds = {"SendMessage": answer}
+    first = asyncio.ensure_future(client.send(CHAT, "uno", SECRET))
+    async with asyncio.timeout(5):
+        while "SendMessage" not in stage.code.calls:  # noqa: ASYNC110 - Another thread's doing.
+            await asyncio.sleep(0.01)
+
+    def look(word: str) -> None:
+        order.append((word, [said.conversation for _, said in stage.code.sent]))
+
+    second = asyncio.ensure_future(
+        client.send(CHAT, "dos", SECRET, first=partial(look, "first"), ready=partial(look, "ready"))
+    )
+    await asyncio.sleep(0.1)
+    assert order == []
+    answer.set()
+    await asyncio.gather(first, second)
+    await client.stop(quiet=0.01)
+
+    assert order == [("first", ["uno"]), ("ready", ["uno"])]
+    assert [said.conversation for _, said in stage.code.sent] == ["uno", "dos"]
+
+
+async def test_a_turn_that_comes_to_nothing_is_the_next_ones(stage: Stage) -> None:
+    client = stage.client()
+    await client.start()
+
+    def refuse() -> None:
+        raise NotSent("taken back")
+
+    with pytest.raises(NotSent):
+        await client.send(CHAT, "uno", SECRET, first=refuse)
+    await client.send(CHAT, "dos", SECRET)
+    await client.stop(quiet=0.01)
+
+    assert [said.conversation for _, said in stage.code.sent] == ["dos"]
 
 
 async def test_nothing_is_asked_before_the_client_knows_the_company_nor_after_its_stop(
