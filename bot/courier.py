@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 MOST_HELD = 50
 """Parts of one wire in memory, give or take a chat's next ones; the others wait in the ledger.
 
-An account takes about ten texts a second, and each is typed for a few seconds before.
+Each sweep (one a second) takes up the next of those, so at most this many chats a second leave.
 """
 
 
