@@ -68,7 +68,7 @@ class Naive:
         key = _context_key(message, customer)
         cached: Any = await self._redis.lrange(key, 0, -1)
         if cached:
-            return list(decode(b"[" + b",".join(cached) + b"]"))
+            return list(map(decode, cached))
         found = await self._documents.find_one(
             _which(message, customer), {"messages": {"$slice": -LINES}}
         )

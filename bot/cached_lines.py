@@ -2,11 +2,16 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
 
 from models.ai_metadata import ai_metadata
 from models.values import AiMetadata, Line, Sender
 
+MOST_READ = 4096
+"""Lines that are remembered as read: the next turn of a chat finds all but two of its last
+lines again. About 1 kB each, and `LONG` bounds it."""
+LONG = 2000
+"""Bytes; a longer line is read anew each time."""
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -37,20 +42,23 @@ def _metadata(ai: AiMetadata) -> dict[str, object]:
     }
 
 
-def decode(lines: bytes) -> tuple[Line, ...]:
-    """Read a JSON array of lines back; raises ValueError if any is not one of ours."""
+def decode(line: bytes) -> Line:
+    """Read a line back; raises ValueError if it is not one of ours."""
+    return _decode(line) if len(line) > LONG else _remembered(line)
+
+
+def _decode(line: bytes) -> Line:
     try:
-        return tuple(_decode(value) for value in json.loads(lines))
+        value = json.loads(line)
+        return Line(
+            id=value["id"],
+            at=datetime.fromisoformat(value["timestamp"]),
+            sender=Sender(value["sender"]),
+            text=value["content"],
+            ai=ai_metadata(value.get("aiMetadata")),
+        )
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError("not a cached line") from error
 
 
-def _decode(value: dict[str, Any]) -> Line:
-    ai = value.get("aiMetadata")
-    return Line(
-        id=value["id"],
-        at=datetime.fromisoformat(value["timestamp"]),
-        sender=Sender(value["sender"]),
-        text=value["content"],
-        ai=ai_metadata(ai),
-    )
+_remembered = lru_cache(maxsize=MOST_READ)(_decode)

@@ -77,6 +77,17 @@ async def test_reading_does_not_lengthen_the_hour_and_a_push_begins_it_anew(
     assert await left_ms(redis) > 3_590_000
 
 
+async def test_a_line_that_was_read_before_is_not_parsed_again(redis: RedisStore) -> None:
+    cache = await filled(redis, lines(range(3)))
+    first = await cached(cache)
+    await cache.push(*CHAT, [line(3)])
+    again = await cached(cache)
+
+    assert first
+    assert again
+    assert all(old is new for old, new in zip(first, again, strict=False))
+
+
 async def test_a_line_is_json_with_the_documents_field_names(redis: RedisStore) -> None:
     said = Line("A1", BEGIN, Sender.AGENT, "¡Hola!", AI)
     await filled(redis, [line(0), said])
