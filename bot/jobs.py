@@ -6,7 +6,7 @@ Importing taskiq takes 0.4 s: import this module where a daemon or worker starts
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from uuid import UUID
@@ -22,6 +22,7 @@ from bot.redis_store import (
     client_on,
     patient_connection,
 )
+from models.gathering import Gathering
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +40,10 @@ class Doorbell:
     ``skipped`` counts the jobs that were not ours or not readable.
     """
 
-    def __init__(self, broker: ListQueueBroker) -> None:
+    def __init__(self, broker: "OneClientBroker") -> None:
         self._broker = broker
         self._reach = Reachability("doorbell")
+        self._rings = Gathering(self._ring_all)
         self._finish = asyncio.Event()
         self.skipped = 0
 
@@ -60,11 +62,11 @@ class Doorbell:
             "message": message_id,
             "timestamp": at.astimezone(UTC).isoformat(timespec="milliseconds"),
         }
-        message = TaskiqMessage.model_construct(
-            task_id=message_id, task_name=QUEUE, labels={}, args=[], kwargs=job
+        await self._rings.ask(
+            TaskiqMessage.model_construct(
+                task_id=message_id, task_name=QUEUE, labels={}, args=[], kwargs=job
+            )
         )
-        async with self._reach.call(seconds=RING_SECONDS):
-            await self._broker.kick(self._broker.formatter.dumps(message))
 
     async def answer(self, on_ring: OnRing) -> None:
         """Call *on_ring* for each job until stopped; survives any failure of Redis.
@@ -84,6 +86,12 @@ class Doorbell:
                 failures = failures + 1 if self._reach.away else 1
                 self._reach.failed(group.exceptions[0])
             await self._pause(failures)
+
+    async def _ring_all(self, messages: Sequence[TaskiqMessage]) -> Sequence[None]:
+        jobs = [self._broker.formatter.dumps(message) for message in messages]
+        async with self._reach.call(seconds=RING_SECONDS):
+            await self._broker.kick_all(jobs)
+        return [None] * len(jobs)
 
     def stop(self) -> None:
         """Let `answer` end with what it has already taken from the list."""
@@ -128,7 +136,11 @@ class OneClientBroker(ListQueueBroker):
         self._client = client_on(self.connection_pool)
 
     async def kick(self, message: BrokerMessage) -> None:
-        await self._client.lpush(self.queue_name, message.message)
+        await self.kick_all([message])
+
+    async def kick_all(self, messages: Sequence[BrokerMessage]) -> None:
+        """Put all on the list in one call, in their order."""
+        await self._client.lpush(self.queue_name, *(message.message for message in messages))
 
     async def listen(self) -> AsyncGenerator[bytes, None]:
         while True:

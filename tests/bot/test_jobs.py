@@ -74,6 +74,18 @@ async def test_the_job_on_the_list_is_exactly_the_documents(
     ]
 
 
+async def test_rings_of_one_moment_go_there_in_one_call_and_keep_their_order(
+    private_valkey: PrivateValkey,
+) -> None:
+    async with open_doorbell(private_valkey.url) as doorbell:
+        await asyncio.gather(*(doorbell.ring(*CHAT, f"M{n}", AT) for n in range(20)))
+
+    async with open_redis(private_valkey.url) as redis:
+        jobs, calls = await redis.pipeline(("LRANGE", QUEUE, 0, -1), ("INFO", "commandstats"))
+    assert [json.loads(job)["message"] for job in reversed(jobs)] == [f"M{n}" for n in range(20)]
+    assert calls["cmdstat_lpush"]["calls"] == 1
+
+
 async def test_who_answers_hears_every_ring_in_order(redis_url: str, redis: RedisStore) -> None:
     chats = [(uuid4(), uuid4()) for _ in range(50)]
     heard: list[Chat] = []
