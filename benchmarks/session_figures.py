@@ -1,7 +1,8 @@
 """What was measured of sessions, and the two tables that say so."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 from benchmarks.runs import line
 
@@ -24,7 +25,7 @@ _MATCH_HEAD = (
     "sessions x customers",
     "",
     "messages/s",
-    "LYROX, of that (target)",
+    "LYROX, of that (range; target)",
     "CPU a message, ms",
     "p50, ms",
     "p99, ms",
@@ -59,23 +60,38 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """Our bot and the bare one under the same load; *tuned* is the bare one on WAL files."""
+class Round:
+    """Our bot and the bare one, one right after the other; *tuned* is the bare one on WAL files."""
 
-    sessions: int
-    customers: int
     ours: Load
     bare: Load
     tuned: Load
 
-    def share(self, bare: Load) -> float:
-        """Our messages/s as a part of a bare bot's."""
-        return self.ours.per_second / bare.per_second if bare.per_second else 0.0
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The bots under the same load, so many rounds; what is told of them is the middle one."""
+
+    sessions: int
+    customers: int
+    rounds: Sequence[Round]
+
+    def shares(self, bare: Callable[[Round], Load]) -> list[float]:
+        """Our messages/s as a part of a bare bot's, in each round, the smallest first."""
+        return sorted(
+            one.ours.per_second / rival.per_second
+            for one in self.rounds
+            if (rival := bare(one)).per_second
+        )
 
     @property
-    def loads(self) -> dict[str, Load]:
+    def loads(self) -> dict[str, list[Load]]:
         """All of them, by who they are."""
-        return {"LYROX": self.ours, _BARE: self.bare, f"{_BARE}, WAL files": self.tuned}
+        return {
+            "LYROX": [one.ours for one in self.rounds],
+            _BARE: [one.bare for one in self.rounds],
+            f"{_BARE}, WAL files": [one.tuned for one in self.rounds],
+        }
 
 
 @dataclass
@@ -115,17 +131,36 @@ def _idle_line(row: Idle) -> str:
 def _match_lines(rows: Sequence[Match]) -> list[str]:
     lines = [line(*_MATCH_HEAD), line("---", "---", *("---:" for _ in _MATCH_HEAD[2:]))]
     for row in rows:
-        target = f" (≥ {SHARES[row.sessions]:g})" if row.sessions in SHARES else ""
+        target = f"; ≥ {SHARES[row.sessions]:g}" if row.sessions in SHARES else ""
         name = f"{row.sessions} x {row.customers}"
-        shares = ("", f"{row.share(row.bare):.2f}{target}", f"{row.share(row.tuned):.2f}")
-        for (who, load), share in zip(row.loads.items(), shares, strict=True):
-            lines.append(_load_line(name, who, load, share))
+        shares = (
+            "",
+            _share(row.shares(lambda one: one.bare), target),
+            _share(row.shares(lambda one: one.tuned)),
+        )
+        for (who, loads), share in zip(row.loads.items(), shares, strict=True):
+            lines.append(_load_line(name, who, loads, share))
     return lines
 
 
-def _load_line(name: str, who: str, load: Load, share: str) -> str:
-    cells = (f"{load.per_second:.0f}", share, f"{load.cpu_ms:.1f}")
-    return line(name, who, *cells, f"{load.p50_ms:.0f}", f"{load.p99_ms:.0f}", f"{load.messages}")
+def _share(found: Sequence[float], target: str = "") -> str:
+    """The middle one, and in brackets the smallest and the largest."""
+    if not found:
+        return "0"
+    return f"{median(found):.2f} ({found[0]:.2f} to {found[-1]:.2f}{target})"
+
+
+def _load_line(name: str, who: str, loads: Sequence[Load], share: str) -> str:
+    return line(
+        name,
+        who,
+        f"{median(load.per_second for load in loads):.0f}",
+        share,
+        f"{median(load.cpu_ms for load in loads):.1f}",
+        f"{median(load.p50_ms for load in loads):.0f}",
+        f"{median(load.p99_ms for load in loads):.0f}",
+        f"{sum(load.messages for load in loads)}",
+    )
 
 
 def _losses(rows: Sequence[Match]) -> list[str]:
@@ -133,6 +168,7 @@ def _losses(rows: Sequence[Match]) -> list[str]:
         f"- {row.sessions} x {row.customers}, {who}: {load.lost} messages had no reply in time,"
         f" {load.wrong} replies were wrong."
         for row in rows
-        for who, load in row.loads.items()
+        for who, loads in row.loads.items()
+        for load in loads
         if load.lost or load.wrong
     ]

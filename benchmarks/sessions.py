@@ -1,6 +1,7 @@
 """WhatsApp sessions in the real daemon: what they cost idle, and how fast beside a bare bot.
 
-``python -m benchmarks.sessions [--sessions 1 10 50 100] [--messages 1500] [--save]``. WhatsApp is
+``python -m benchmarks.sessions [--sessions 1 10 50 100] [--messages 1000]
+[--rounds 5] [--save]``. WhatsApp is
 the loopback server in a process of its own, the client is the real one. The daemon is ``lyrox
 run`` with its ledger and stores, without quiet window, pace and rate limit, and with a language
 model that answers at once. The bare bot is `benchmarks.echo_bot`, on the same session files.
@@ -72,11 +73,12 @@ def _plan(words: Sequence[str]) -> tuple[Plan, bool]:
     usual = Plan()
     parser.add_argument("--sessions", type=int, nargs="+", default=list(usual.sessions))
     parser.add_argument("--messages", type=int, default=usual.messages, help="of one load")
+    parser.add_argument("--rounds", type=int, default=usual.rounds, help="of the two bots")
     parser.add_argument("--idle", type=float, default=usual.idle_seconds, help="seconds")
     parser.add_argument("--fast", action="store_true", help="stores that never wait for the disk")
     parser.add_argument("--save", action="store_true", help="keep the tables in docs/benchmarks.md")
     told = parser.parse_args(words)
-    plan = Plan(told.sessions, told.messages, told.idle, fast=told.fast)
+    plan = Plan(told.sessions, told.messages, told.rounds, told.idle, fast=told.fast)
     return plan, told.save
 
 

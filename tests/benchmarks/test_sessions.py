@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.runs import save
 from benchmarks.session_bench import Plan
-from benchmarks.session_figures import Idle, Load, Match, SessionFigures, tables
+from benchmarks.session_figures import Idle, Load, Match, Round, SessionFigures, tables
 from benchmarks.sessions import report, run
 from tests.databases import ROOT
 
@@ -24,15 +24,21 @@ def test_the_tables_hold_figures_beside_their_targets() -> None:
         sessions=50, connected_seconds=6.24, rss=183.4, threads=64, fds=359,
         cpu_percent=2.3, stop_seconds=0.5,
     )  # fmt: skip
-    match = Match(1, 20, ours=load(60, lost=2), bare=load(100), tuned=load(300))
+    rounds = [
+        Round(ours=load(60, lost=2), bare=load(100), tuned=load(300)),
+        Round(ours=load(50), bare=load(90), tuned=load(400)),
+        Round(ours=load(70), bare=load(110), tuned=load(350)),
+    ]
+    match = Match(1, 20, rounds)
 
     text = tables(SessionFigures([idle], [match]))
+    rest = "5.2 | 20 | 40 | 300 |"
 
     for line in (
         "| 50 | 183 (≤ 250) | 64 | 359 | 2.3 | 6.2 (≤ 20) | 0.5 |",
-        "| 1 x 20 | LYROX | 60 |  | 5.2 | 20 | 40 | 100 |",
-        "| 1 x 20 | bare neonize echo bot | 100 | 0.60 (≥ 0.6) | 5.2 | 20 | 40 | 100 |",
-        "| 1 x 20 | bare neonize echo bot, WAL files | 300 | 0.20 | 5.2 | 20 | 40 | 100 |",
+        f"| 1 x 20 | LYROX | 60 |  | {rest}",
+        f"| 1 x 20 | bare neonize echo bot | 100 | 0.60 (0.56 to 0.64; ≥ 0.6) | {rest}",
+        f"| 1 x 20 | bare neonize echo bot, WAL files | 350 | 0.20 (0.12 to 0.20) | {rest}",
     ):
         assert line in text.splitlines()
     assert "- 1 x 20, LYROX: 2 messages had no reply in time, 0 replies were wrong." in text
@@ -46,6 +52,7 @@ async def test_a_tiny_run_makes_the_tables(slot: int, tmp_path: Path) -> None:
     plan = Plan(
         sessions=(1, 2),
         messages=20,
+        rounds=2,
         idle_seconds=0.5,
         settling_seconds=0.3,
         fast=True,
@@ -62,7 +69,8 @@ async def test_a_tiny_run_makes_the_tables(slot: int, tmp_path: Path) -> None:
         assert row.threads > row.sessions
         assert 0 < row.stop_seconds < row.connected_seconds
     (match,) = figures.matches
-    for one in match.loads.values():
+    assert len(match.rounds) == 2
+    for one in [load for loads in match.loads.values() for load in loads]:
         assert (one.messages, one.lost, one.wrong) == (20, 0, 0)
         assert 0 < one.p50_ms <= one.p99_ms
         assert one.cpu_ms > 0
