@@ -8,16 +8,34 @@ turns, and no other call enters while one of them is at its maps.
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
+_ENDED_LOOK = 0.5
+"""How often, in seconds, who waits for the loop looks whether it still turns."""
+
 
 class NotBegun(Exception):
-    """A call that found no thread in time; it never begins any more."""
+    """A call that found no thread in time, or no loop; it never begins any more."""
+
+
+def on_loop(question: Coroutine[Any, Any, Result], loop: asyncio.AbstractEventLoop) -> Result:
+    """Ask *question* on *loop*, from another thread. Raises NotBegun where the loop has ended."""
+    try:
+        asked = asyncio.run_coroutine_threadsafe(question, loop)
+    except RuntimeError:  # It is closed.
+        question.close()
+        raise NotBegun from None
+    while not futures.wait([asked], timeout=_ENDED_LOOK).done:
+        if loop.is_closed():
+            question.close()
+            raise NotBegun
+    return asked.result()
 
 
 class Gate:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from bot.whatsapp.events import CALLS, MESSAGE
+from bot.whatsapp.gate import on_loop
 from bot.whatsapp.offline_queue import OfflineQueue
 from bot.whatsapp.session_parts import Connection, Parts
 from bot.whatsapp.settlement import SessionDamaged
@@ -218,7 +219,7 @@ class Session:
     def _look_again(self, outgoing: Outgoing) -> None:
         """What its turn was late for, on the loop; from any other thread."""
         if outgoing.again is not None and time.monotonic() > outgoing.until:
-            asyncio.run_coroutine_threadsafe(_awaited(outgoing.again), self._loop).result()
+            on_loop(_awaited(outgoing.again), self._loop)
 
     def _must_be_ready(self, outgoing: Outgoing, login: int) -> None:
         """Whether all is still as it was when the sender looked; from any thread."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.whatsapp.gate import Gate, NotBegun
+from bot.whatsapp.gate import Gate, NotBegun, on_loop
 
 
 @pytest.fixture
@@ -119,3 +119,31 @@ async def test_a_call_that_has_begun_is_waited_for_past_its_limit(gate: Gate) ->
         return "done"
 
     assert await gate.call(slow, begin_limit=0.05) == "done"
+
+
+async def test_a_thread_asks_the_loop_and_hears_its_answer_and_its_error() -> None:
+    async def asked(answer: str) -> str:
+        if not answer:
+            raise LookupError
+        return answer
+
+    loop = asyncio.get_running_loop()
+
+    assert await asyncio.to_thread(on_loop, asked("so"), loop) == "so"
+    with pytest.raises(LookupError):
+        await asyncio.to_thread(on_loop, asked(""), loop)
+
+
+async def test_a_thread_that_asks_a_loop_which_never_turns_again_is_let_go() -> None:
+    async def asked() -> None:
+        """Nobody runs this."""
+
+    loop = asyncio.new_event_loop()
+    asking = asyncio.ensure_future(asyncio.to_thread(on_loop, asked(), loop))
+    await asyncio.sleep(0.1)
+    loop.close()
+
+    with pytest.raises(NotBegun):
+        await asyncio.wait_for(asking, 10)
+    with pytest.raises(NotBegun):
+        on_loop(asked(), loop)
