@@ -128,12 +128,6 @@ class Crowd:
         ]
         return max(waits, default=0.0)
 
-    def resumed(self, well: float) -> float:
-        """How long it took after *well* until somebody was answered; 0 where nobody waited."""
-        answers = (at for person in self.people for at in person.answered.values())
-        after = min((at - well for at in answers if at > well), default=0.0)
-        return after if self.recovery(well) else 0.0
-
     def texts(self) -> list[str]:
         """All that anybody read."""
         return [text for person in self.people for _, text in person.read]

@@ -4,7 +4,8 @@
 daemon with the real client, whose phones are on the loopback server; the others' phones are files.
 Which fault a number stands for follows from the seed. Each batch of kills is added to
 ``var/faults/kills.jsonl`` when all books have been compared; with ``--resume`` those are not done
-again. Exits 1 where something was lost, doubled, disordered, or told to the wrong person.
+again. Exits 1 where something was lost, doubled, disordered, told to the wrong person, or answered
+late.
 """
 
 import argparse

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from tests.faults.tally import Row, markdown, put
 
+LATE_SECONDS = 8.0
+"""Until all who had written before a death have an answer, with the restart and the reconnect."""
 BEGIN, END = "<!-- kills: begin -->", "<!-- kills: end -->"
 
 
@@ -46,7 +48,12 @@ class Kill:
     def sound(self) -> bool:
         """Whether nothing is wrong."""
         counts = (self.lost, self.doubled, self.disordered, self.wrong)
-        return not any(counts) and not self.problems
+        return not any(counts) and not self.problems and not self.is_late
+
+    @property
+    def is_late(self) -> bool:
+        """Whether somebody waited longer for an answer than we promise."""
+        return self.last > LATE_SECONDS
 
     def row(self) -> Row:
         """As the table counts it."""
@@ -132,7 +139,8 @@ def _spread(seconds: Sequence[float]) -> str:
 
 
 def _named(kill: Kill) -> str:
-    return f"kill {kill.number} of seed {kill.seed} ({kill.fault})"
+    late = f", {kill.last:.1f} s until all were answered" if kill.is_late else ""
+    return f"kill {kill.number} of seed {kill.seed} ({kill.fault}{late})"
 
 
 def save(kills: Sequence[Kill], document: Path) -> None:

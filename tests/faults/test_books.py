@@ -13,7 +13,7 @@ from tests.faults.books import Books
 from tests.faults.crowd import Crowd
 from tests.faults.kills import judged
 from tests.faults.person import Person
-from tests.faults.record import BEGIN, END, Kill, Record, save
+from tests.faults.record import BEGIN, END, Kill, Record, save, table
 from tests.faults.trial import Trial
 from tests.system.phone import Phones
 
@@ -119,6 +119,14 @@ def test_the_table_stands_where_the_document_has_room_for_it(tmp_path: Path) -> 
     assert text.endswith(f"{END}\nafter\n")
     assert "| any moment | 2 | 0 | 1 | 0 | 0 | 1 | 2.0 |" in text
     assert "Not as promised: kill 2 of seed 7 (any moment)." in text
+
+
+def test_a_kill_after_which_somebody_waited_too_long_is_not_as_promised() -> None:
+    late = replace(SOUND, last=8.1)
+
+    assert replace(SOUND, last=8.0).sound
+    assert not late.sound
+    assert "kill 1 of seed 7 (any moment, 8.1 s until all were answered)." in table([SOUND, late])
 
 
 def test_a_document_without_room_is_left_alone(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from tests.system.warm import Warm
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
 DEADLINE_SECONDS = 3.0
-MOST_SILENCE = 2 * DEADLINE_SECONDS + 5.0
-"""And five seconds for the road on a machine that is busy with us."""
+MOST_SILENCE = 2 * DEADLINE_SECONDS + 2.0
+"""And two seconds for the road."""
 BREAKER_SECONDS = 45.0
 """As long as a breaker that opened twice is open, and one more try of every turn."""
 
@@ -65,7 +65,7 @@ async def test_what_passes_is_waited_for_and_nobody_is_left_without_a_word(
 
     print(row.line(), crowd.count(), round(crowd.longest_silence(), 1), set(crowd.notices()))
     assert provider_words(crowd.texts()) == []
-    assert (row.lost, row.doubled, row.disordered, row.wrong) == (0, 0, 0, 0)
+    assert (row.lost, row.doubled, row.disordered, row.wrong, row.unresolved) == (0, 0, 0, 0, 0)
     assert crowd.longest_silence() <= MOST_SILENCE
 
 
@@ -86,7 +86,7 @@ async def test_what_will_be_no_better_goes_to_a_person_and_the_customer_is_told(
     assert set(crowd.notices()) <= _hand_overs()
     assert crowd.notices()
     assert provider_words(crowd.texts()) == []
-    assert (row.lost, row.doubled, row.disordered, row.wrong) == (0, 0, 0, 0)
+    assert (row.lost, row.doubled, row.disordered, row.wrong, row.unresolved) == (0, 0, 0, 0, 0)
     assert crowd.longest_silence() <= MOST_SILENCE
 
 
@@ -105,7 +105,7 @@ async def test_all_of_it_at_once_and_now_and_then(fresh: Town) -> None:
 
     print(row.line(), crowd.count(), round(crowd.longest_silence(), 1), set(crowd.notices()))
     assert provider_words(crowd.texts()) == []
-    assert (row.lost, row.doubled, row.disordered, row.wrong) == (0, 0, 0, 0)
+    assert (row.lost, row.doubled, row.disordered, row.wrong, row.unresolved) == (0, 0, 0, 0, 0)
     assert crowd.longest_silence() <= MOST_SILENCE
 
 

@@ -16,8 +16,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 
 NAMES = {"postgres": "PostgreSQL", "redis": "Valkey", "mongo": "mongod"}
 RESUME_SECONDS = 5.0
-ALL_SECONDS = 15.0
-"""Until everybody who wrote through the outage has an answer; the machine is busy with us."""
+"""Until everybody who wrote through the outage has an answer."""
 DRAIN_SECONDS = 60.0
 AWAY_SECONDS = 20.0
 
@@ -101,8 +100,7 @@ async def test_a_broken_store_costs_no_customer_an_answer(town: Town, name: str,
     await crowd.answered(DRAIN_SECONDS)
     row = await town.verdict(f"{NAMES[name]} {deed}", crowd, well)
 
-    print(row.line(), crowd.count(), round(crowd.resumed(well), 1), crowd.notices())
-    assert (row.lost, row.doubled, row.disordered, row.wrong) == (0, 0, 0, 0)
+    print(row.line(), crowd.count(), crowd.notices())
+    assert (row.lost, row.doubled, row.disordered, row.wrong, row.unresolved) == (0, 0, 0, 0, 0)
     assert crowd.count() > 12
-    assert crowd.resumed(well) <= RESUME_SECONDS
-    assert crowd.recovery(well) <= ALL_SECONDS
+    assert crowd.recovery(well) <= RESUME_SECONDS

@@ -24,6 +24,8 @@ EACH = 3
 DRAIN_SECONDS = 60.0
 ACK_SECONDS = 75.0
 """So long the client itself waits for an ack, and an account sends nothing meanwhile."""
+RECOVERY_SECONDS = 15.0
+"""Until everybody who had written has an answer, with the time that a session takes to be back."""
 WAITING = 1000
 _seeds = itertools.count(6001)
 
@@ -113,6 +115,10 @@ DEEDS: dict[str, Deed] = {
 }
 
 
+UNRESOLVED = {"dropped before each try of a send", "acks withheld"}
+"""After these the client itself cannot tell what arrived, and takes so long to give up."""
+
+
 @pytest.fixture(scope="module")
 async def fleet() -> AsyncIterator[ClientFleet]:
     """Companies with the real client, in one daemon for all tests of this file."""
@@ -148,6 +154,8 @@ async def test_a_broken_line_costs_no_customer_an_answer(running: ClientFleet, d
     row = await told(running, f"WhatsApp {deed}", crowd, well)
 
     assert (row.lost, row.doubled, row.disordered, row.wrong) == (0, 0, 0, 0)
+    assert row.unresolved == 0 or deed in UNRESOLVED
+    assert crowd.recovery(well) <= RECOVERY_SECONDS + (ACK_SECONDS if deed in UNRESOLVED else 0.0)
 
 
 async def test_what_comes_twice_is_answered_once(running: ClientFleet) -> None:

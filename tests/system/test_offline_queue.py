@@ -31,7 +31,6 @@ async def ready_reply(url: str, company: UUID, customer: Customer) -> None:
         await ledger.answer(turn, reply(f"para {customer.name}"), host=host, details={})
 
 
-@pytest.mark.timeout(60)
 async def test_what_the_owner_typed_while_we_were_away_stops_a_ready_reply(
     store_urls: dict[str, str], tmp_path: Path
 ) -> None:

@@ -270,7 +270,7 @@ async def test_a_lost_lease_ends_the_session_at_once(machine: Machine) -> None:
     async with machine.running() as desk:
         await desk.reaches(company, Reason.ONLINE)
         desk.leased = False
-        await asyncio.wait_for(machine.connection(company).stopped.wait(), 50)
+        await asyncio.wait_for(machine.connection(company).stopped.wait(), 5)
         await desk.until(lambda: ("released", (company, 5)) in desk.happened)
 
         await desk.until(lambda: company not in desk.states)
