@@ -15,7 +15,7 @@ def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
         return wait
     try:
         until = parsedate_to_datetime(asked or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if until.tzinfo is None:
         return None

@@ -24,6 +24,7 @@ NOW = datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
         ({"retry-after": "inf"}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "Wed, 99 Oct 2026 07:28:30 GMT"}, None),
+        ({"retry-after": "Wed, 21 Oct 20261021202610212026 07:28:30 GMT"}, None),
         ({}, None),
     ],
 )
