@@ -1,5 +1,6 @@
 """Alert settings: where a company's alerts and events go."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,10 +11,14 @@ from uuid import UUID
 from tortoise import fields
 
 from models import entries
-from models.companies import Company
+from models.companies import WISHES, Company
+from models.errors import BadInput
 from models.events import Event
 from models.inbox import Inbound
 from models.tenancy import CompanyModel, system_scope
+from models.text import one_line
+
+log = logging.getLogger(__name__)
 
 CHANNELS: Mapping[str, Callable[[str, str], str | bool]] = MappingProxyType(
     {
@@ -77,8 +82,8 @@ async def addressees(company_ids: Iterable[UUID]) -> dict[UUID, Addressee]:
 
 
 def _addressee(company: Company, own: AlertSetting | None) -> Addressee:
-    wishes = company.metadata or {}
-    session = company.whatsapp_session_data or {}
+    wishes = _wishes(company)
+    session = _mapping(company.whatsapp_session_data)
     return Addressee(
         company_id=company.id,
         slug=company.slug,
@@ -86,13 +91,34 @@ def _addressee(company: Company, own: AlertSetting | None) -> Addressee:
         active=bool(company.active) and company.owner.status == "active",
         owner_email=company.owner.email,
         device=_text(session.get("jid")) or "",
-        language=_text(wishes.get("language")),
-        time_zone=_text(wishes.get("time_zone")),
+        language=wishes.get("language"),
+        time_zone=wishes.get("time_zone"),
         email=own.email if own else None,
         webhook=own.webhook if own else None,
         whatsapp=own.whatsapp if own else None,
         events=own.events if own else None,
     )
+
+
+def _wishes(company: Company) -> dict[str, str]:
+    """What it wishes, as far as it may: not only we can have written there."""
+    said: object = company.metadata or {}
+    refused = [] if isinstance(said, Mapping) else ["metadata: is no object"]
+    found = {}
+    for field, value in _mapping(said).items():
+        try:
+            if field in WISHES and value not in (None, ""):
+                found[field] = str(WISHES[field](field, str(value)))
+        except BadInput as error:
+            refused.append(one_line(str(error), 200))
+    if refused:
+        told = {"company": company.slug, "why": "; ".join(refused)}
+        log.warning("a company's wish is passed over", extra=told)
+    return found
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _text(value: object) -> str | None:

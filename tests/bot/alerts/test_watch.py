@@ -154,6 +154,44 @@ async def test_the_night_is_where_the_company_is(open_scene: OpenScene) -> None:
         assert "The phone gives no sign of life" in scene.receiver.taken[0]["data"]["title"]
 
 
+@pytest.mark.parametrize(
+    ("metadata", "why"),
+    [
+        ({"language": "es-VE"}, "language: 'es-VE' is neither es nor en"),
+        ({"time_zone": "Caracas"}, "time_zone: 'Caracas' is no time zone"),
+        ({"language": 5, "time_zone": ["x"]}, "language: '5' is neither es nor en"),
+        (["x"], "metadata: is no object"),
+    ],
+)
+async def test_what_somebody_wrote_into_a_company_stops_nobodys_alerts(
+    open_scene: OpenScene, caplog: pytest.LogCaptureFixture, metadata: Any, why: str
+) -> None:
+    async with open_scene(quiet_hours="22:00-08:00") as scene, open_scene() as other:
+        await scene.look.execute(
+            "UPDATE companies SET metadata = $2 WHERE id = $1", scene.company, json.dumps(metadata)
+        )
+        for company in (scene, other):
+            await company.session("phone_asleep")
+
+        assert await scene.after(20, step=1) == ["alert.begun", "alert.begun"]
+
+    told = {one["company"]["id"]: one["data"]["title"] for one in scene.receiver.taken}
+    assert told[str(scene.company)] == told[str(other.company)]
+    assert "El teléfono no da señales de vida" in told[str(scene.company)]
+    passed_over = [record.__dict__["why"] for record in caplog.records if "wish" in record.msg]
+    assert any(why in each for each in passed_over)
+    assert len(passed_over) < 5  # As often as somebody is told, not each second.
+
+
+async def test_a_session_that_is_no_object_stops_no_alert(scene: Scene) -> None:
+    await scene.session("logged_out")
+    await scene.look.execute(
+        "UPDATE companies SET whatsapp_session_data = $2 WHERE id = $1", scene.company, '["x"]'
+    )
+
+    assert await scene.after(0) == ["alert.begun"]
+
+
 async def hand_over(scene: Scene, customer: str = "c", **data: Any) -> None:
     until = (scene.now + timedelta(hours=1)).isoformat()
     words = {"customerId": customer, "phone": "+13055550100", "name": "Ana", "until": until}
