@@ -80,7 +80,7 @@ def _pairing(language: str, url: str | None, slots: Mapping[str, str]) -> tuple[
 def _slots(payload: Mapping[str, Any], company: Addressee, settings: Settings) -> dict[str, str]:
     language, facts = language_of(company, settings), payload["facts"]
     zone = ZoneInfo(zone_of(company, settings))
-    product = one_line(str((facts.get("product") or {}).get("name", "")), 60)
+    product = facts.get("product") or {}
     return {
         "slug": company.slug,
         "minutes": f"{LIFE // timedelta(minutes=1)}",
@@ -91,8 +91,8 @@ def _slots(payload: Mapping[str, Any], company: Addressee, settings: Settings) -
         "count": str(facts.get("count", 1)),
         "customer": _customer(facts, language),
         "why": WHY[language].get(str(facts.get("reason")), ""),
-        "product": product,
-        "quoted": shlex.quote(product),
+        "product": one_line(str(product.get("name", "")), 60),
+        "product_id": shlex.quote(str(product.get("id", ""))),
         "state": _state(facts, language),
         "events": str(facts.get("events", "")),
         "free": str(facts.get("free", "")),

@@ -154,7 +154,12 @@ def test_a_customer_is_called_by_what_is_known_and_nothing_of_it_is_obeyed(
 
 
 def test_the_command_for_a_missing_link_can_be_pasted() -> None:
-    assert "`lyrox product set acme 'Plan de Ana' --link URL`" in told(Kind.NO_PAYMENT_LINK)
+    product = {"id": "5d0c8b2e-0b0a-4d4f-9a52-0a6f6f3f2a11", "name": "Plan `de` " + 20 * "Ana "}
+
+    text = told(Kind.NO_PAYMENT_LINK, product=product)
+
+    assert f"`lyrox product set acme {product['id']} --link URL`" in text
+    assert "quiso comprar Plan `de` Ana" in text
 
 
 @pytest.mark.parametrize("language", ["es", "en"])
