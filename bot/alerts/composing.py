@@ -80,7 +80,7 @@ def _pairing(language: str, url: str | None, slots: Mapping[str, str]) -> tuple[
 def _slots(payload: Mapping[str, Any], company: Addressee, settings: Settings) -> dict[str, str]:
     language, facts = language_of(company, settings), payload["facts"]
     zone = ZoneInfo(zone_of(company, settings))
-    product = facts.get("product") or {}
+    product, customer = facts.get("product") or {}, _customer(facts)
     return {
         "slug": company.slug,
         "minutes": f"{LIFE // timedelta(minutes=1)}",
@@ -89,7 +89,8 @@ def _slots(payload: Mapping[str, Any], company: Addressee, settings: Settings) -
         "began": _clock(payload["began"], zone, "%Y-%m-%d %H:%M"),
         "until": _clock(facts.get("until"), zone, "%H:%M"),
         "count": str(facts.get("count", 1)),
-        "customer": _customer(facts, language),
+        "customer": customer or NAMELESS[language],
+        "Customer": customer or NAMELESS[language].capitalize(),
         "why": WHY[language].get(str(facts.get("reason")), ""),
         "product": one_line(str(product.get("name", "")), 60),
         "product_id": shlex.quote(str(product.get("id", ""))),
@@ -100,13 +101,13 @@ def _slots(payload: Mapping[str, Any], company: Addressee, settings: Settings) -
     }
 
 
-def _customer(facts: Mapping[str, Any], language: str) -> str:
+def _customer(facts: Mapping[str, Any]) -> str:
     name = one_line(str(facts.get("name") or ""), 60)
     phone = str(facts.get("phone") or "")
     shown = phone if phone.startswith("+") else ""
     if name and shown:
         return f"{name} ({shown})"
-    return name or shown or NAMELESS[language]
+    return name or shown
 
 
 def _state(facts: Mapping[str, Any], language: str) -> str:

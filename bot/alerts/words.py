@@ -13,7 +13,8 @@ class Words:
     """One kind in one language; a slot is filled from the incident's facts.
 
     ``means`` is about the customers. ``over`` is said when it has ended. Where a state of WhatsApp
-    is the reason, ``{state}`` is its own sentence, with its next step in it.
+    is the reason, ``{state}`` is its own sentence, with its next step in it. ``{Customer}`` begins
+    a sentence, ``{customer}`` is inside of one.
     """
 
     title: str
@@ -87,15 +88,15 @@ _OTHERS = {
     ),
     Kind.HAND_OVER: (
         Words(
-            "{customer} espera a una persona",
-            "{customer} espera que le conteste una persona{why}.",
+            "{Customer} espera a una persona",
+            "{Customer} espera que le conteste una persona{why}.",
             "El asistente calla en ese chat hasta las {until}.",
             "Contéstale desde WhatsApp.",
             "Nadie contestó a {customer}; el asistente vuelve a atender ese chat.",
         ),
         Words(
-            "{customer} waits for a person",
-            "{customer} waits for a person to answer{why}.",
+            "{Customer} waits for a person",
+            "{Customer} waits for a person to answer{why}.",
             "The assistant keeps silent in that chat until {until}.",
             "Answer in WhatsApp.",
             "Nobody answered {customer}; the assistant takes that chat again.",
@@ -138,14 +139,14 @@ _OTHERS = {
     Kind.NO_PAYMENT_LINK: (
         Words(
             "{product} no tiene enlace de pago",
-            "{customer} quiso comprar {product}, que no tiene enlace de pago.",
+            "{Customer} quiso comprar {product}, que no tiene enlace de pago.",
             "El chat pasó a una persona: contéstale desde WhatsApp.",
             "Añade el enlace con `lyrox product set {slug} {product_id} --link URL`.",
             "",
         ),
         Words(
             "{product} has no payment link",
-            "{customer} wanted to buy {product}, which has no payment link.",
+            "{Customer} wanted to buy {product}, which has no payment link.",
             "The chat was handed to a person: answer in WhatsApp.",
             "Add the link with `lyrox product set {slug} {product_id} --link URL`.",
             "",
@@ -186,7 +187,7 @@ GOOD_FOR = {
 """After the link: owners read alerts late."""
 
 STILL = {"es": "Sigue así desde el {began}.", "en": "It has been so since {began}."}
-NAMELESS = {"es": "Un cliente", "en": "A customer"}
+NAMELESS = {"es": "un cliente", "en": "a customer"}
 TEST = {
     "es": (
         "Aviso de prueba",

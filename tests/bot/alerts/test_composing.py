@@ -153,6 +153,27 @@ def test_a_customer_is_called_by_what_is_known_and_nothing_of_it_is_obeyed(
     assert told(Kind.HAND_OVER, **facts).startswith(f"{who} espera")
 
 
+@pytest.mark.parametrize(
+    ("language", "begins", "over"),
+    [
+        ("es", "Un cliente espera", "Nadie contestó a un cliente;"),
+        ("en", "A customer waits", "Nobody answered a customer;"),
+    ],
+)
+def test_a_customer_without_a_name_is_written_as_its_place_in_the_sentence_asks(
+    language: str, begins: str, over: str
+) -> None:
+    nameless: dict[str, Any] = {"phone": "lid:99988877", "name": None}
+
+    assert told(Kind.HAND_OVER, language=language, **nameless).startswith(begins)
+    assert told(Kind.HAND_OVER, ENDED, language=language, **nameless).startswith(over)
+
+
+@pytest.mark.parametrize("type_", [BEGUN, ENDED])
+def test_a_name_is_written_as_its_owner_writes_it(type_: str) -> None:
+    assert "ana de las Flores (" in told(Kind.HAND_OVER, type_, name="ana de las Flores")
+
+
 def test_the_command_for_a_missing_link_can_be_pasted() -> None:
     product = {"id": "5d0c8b2e-0b0a-4d4f-9a52-0a6f6f3f2a11", "name": "Plan `de` " + 20 * "Ana "}
 
