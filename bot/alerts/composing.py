@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from bot.alerts.kinds import REMIND, TRAITS, Kind
 from bot.alerts.machine_words import CAUSE
-from bot.alerts.words import GOOD_FOR, NAMELESS, PAIRING, STILL, TEST, WHY, WORDS
+from bot.alerts.words import GOOD_FOR, NAMELESS, PAIRING, STILL, TEST, UNTIL, WHY, WORDS
 from bot.config import Settings
 from bot.pairing.links import LIFE
 from bot.whatsapp.reasons import Reason
@@ -87,7 +87,7 @@ def _slots(payload: Mapping[str, Any], company: Addressee, settings: Settings) -
         "remind": f"{REMIND // timedelta(hours=1)}",
         "hours": f"{settings.whatsapp.max_age_hours:g}",
         "began": _clock(payload["began"], zone, "%Y-%m-%d %H:%M"),
-        "until": _clock(facts.get("until"), zone, "%H:%M"),
+        "until": _until(facts.get("until"), payload["at"], zone, language),
         "count": str(facts.get("count", 1)),
         "customer": customer or NAMELESS[language],
         "Customer": customer or NAMELESS[language].capitalize(),
@@ -118,6 +118,13 @@ def _state(facts: Mapping[str, Any], language: str) -> str:
     until = facts.get("until")
     moment = datetime.fromisoformat(until) if isinstance(until, str) else None
     return State(Reason(reason), str(facts.get("detail") or ""), moment).sentence(language)
+
+
+def _until(moment: object, told: str, zone: ZoneInfo, language: str) -> str:
+    """With its date, where that is not the one on which it is told."""
+    today, other_day = UNTIL[language]
+    is_today = _clock(moment, zone, "%Y-%m-%d") == _clock(told, zone, "%Y-%m-%d")
+    return _clock(moment, zone, today if is_today else other_day)
 
 
 def _clock(moment: object, zone: ZoneInfo, shape: str) -> str:

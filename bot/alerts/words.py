@@ -90,7 +90,7 @@ _OTHERS = {
         Words(
             "{Customer} espera a una persona",
             "{Customer} espera que le conteste una persona{why}.",
-            "El asistente calla en ese chat hasta las {until}.",
+            "El asistente calla en ese chat hasta {until}.",
             "Contéstale desde WhatsApp.",
             "Nadie contestó a {customer}; el asistente vuelve a atender ese chat.",
         ),
@@ -187,6 +187,11 @@ GOOD_FOR = {
 """After the link: owners read alerts late."""
 
 STILL = {"es": "Sigue así desde el {began}.", "en": "It has been so since {began}."}
+UNTIL = {
+    "es": ("las %H:%M", "el %Y-%m-%d a las %H:%M"),
+    "en": ("%H:%M", "%H:%M on %Y-%m-%d"),
+}
+"""A time of today, and of another day."""
 NAMELESS = {"es": "un cliente", "en": "a customer"}
 TEST = {
     "es": (

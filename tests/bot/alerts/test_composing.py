@@ -53,6 +53,7 @@ def told(
         "facts": FACTS | facts,
         "began": "2026-03-01T02:15:00+00:00",
         "ended": None,
+        "at": "2026-03-01T12:30:00+00:00",
     }
     company = replace(COMPANY, language=language)
     return compose(type_, payload, company, Settings(), lambda _: link).text
@@ -128,6 +129,22 @@ def test_who_has_not_to_pair_gets_no_link(kind: Kind) -> None:
 def test_times_are_by_the_clocks_of_the_company() -> None:
     assert "hasta las 09:30" in told(Kind.HAND_OVER)
     assert "Sigue así desde el 2026-02-28 22:15." in told(Kind.LOGGED_OUT, AGAIN)
+
+
+@pytest.mark.parametrize(
+    ("language", "until", "said"),
+    [
+        ("es", "2026-03-02T03:59:00+00:00", "calla en ese chat hasta las 23:59."),
+        ("en", "2026-03-02T03:59:00+00:00", "silent in that chat until 23:59."),
+        ("es", "2026-03-02T04:00:00+00:00", "hasta el 2026-03-02 a las 00:00."),
+        ("es", "2026-03-03T13:30:00+00:00", "hasta el 2026-03-03 a las 09:30."),
+        ("en", "2026-03-03T13:30:00+00:00", "until 09:30 on 2026-03-03."),
+    ],
+)
+def test_a_pause_that_ends_on_another_day_of_the_company_is_told_with_the_day(
+    language: str, until: str, said: str
+) -> None:
+    assert said in told(Kind.HAND_OVER, language=language, until=until)
 
 
 def test_the_end_is_told_in_one_sentence() -> None:
