@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from bot.alerts.kinds import REMIND, TRAITS, Kind
 from bot.alerts.machine_words import CAUSE
-from bot.alerts.words import GOOD_FOR, NAMELESS, PAIRING, STILL, TEST, UNTIL, WHY, WORDS
+from bot.alerts.words import GOOD_FOR, NAMELESS, PAIRING, STILL, SUSPENDED, TEST, UNTIL, WHY, WORDS
 from bot.config import Settings
 from bot.pairing.links import LIFE
 from bot.whatsapp.reasons import Reason
@@ -48,13 +48,14 @@ def compose(
     if type_ == ENDED:
         text = words.over.format_map(slots)
         return Composed(text, text)
-    url = link(company.company_id) if TRAITS[kind].pairing else None
+    pairs = _pairs(kind, payload["facts"])
+    url = link(company.company_id) if pairs else None
     lines = [
         words.what.format_map(slots),
         STILL[language].format_map(slots) if type_ == AGAIN else "",
         words.means.format_map(slots),
         words.next.format_map(slots),
-        *(_pairing(language, url, slots) if TRAITS[kind].pairing else ()),
+        *(_pairing(language, url, slots) if pairs else ()),
     ]
     text = "\n".join(line for line in lines if line)
     return Composed(words.title.format_map(slots), text, url)
@@ -68,6 +69,11 @@ def language_of(company: Addressee, settings: Settings) -> str:
 def zone_of(company: Addressee, settings: Settings) -> str:
     """The name of the time zone by whose clocks its owner lives."""
     return company.time_zone or settings.alerts.time_zone
+
+
+def _pairs(kind: Kind, facts: Mapping[str, Any]) -> bool:
+    """Whether the phone is to be paired; a suspension is waited for."""
+    return TRAITS[kind].pairing and facts.get("reason") != Reason.BANNED_UNTIL
 
 
 def _pairing(language: str, url: str | None, slots: Mapping[str, str]) -> tuple[str, ...]:
@@ -94,7 +100,7 @@ def _slots(payload: Mapping[str, Any], company: Addressee, settings: Settings) -
         "why": WHY[language].get(str(facts.get("reason")), ""),
         "product": one_line(str(product.get("name", "")), 60),
         "product_id": shlex.quote(str(product.get("id", ""))),
-        "state": _state(facts, language),
+        "state": _state(facts, zone, language),
         "events": str(facts.get("events", "")),
         "free": str(facts.get("free", "")),
         "cause": CAUSE[language].get(str(facts.get("why")), ""),
@@ -110,14 +116,15 @@ def _customer(facts: Mapping[str, Any]) -> str:
     return name or shown
 
 
-def _state(facts: Mapping[str, Any], language: str) -> str:
+def _state(facts: Mapping[str, Any], zone: ZoneInfo, language: str) -> str:
     """WhatsApp's own sentence, where the incident is about a session."""
     reason = str(facts.get("reason"))
     if reason not in {known.value for known in Reason}:
         return ""
-    until = facts.get("until")
-    moment = datetime.fromisoformat(until) if isinstance(until, str) else None
-    return State(Reason(reason), str(facts.get("detail") or ""), moment).sentence(language)
+    sentence = State(Reason(reason), str(facts.get("detail") or "")).sentence(language)
+    if reason != Reason.BANNED_UNTIL:
+        return sentence
+    return f"{sentence} {_clock(facts.get('until'), zone, SUSPENDED[language])}".strip()
 
 
 def _until(moment: object, told: str, zone: ZoneInfo, language: str) -> str:

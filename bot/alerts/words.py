@@ -192,6 +192,8 @@ UNTIL = {
     "en": ("%H:%M", "%H:%M on %Y-%m-%d"),
 }
 """A time of today, and of another day."""
+SUSPENDED = {"es": "Termina el %Y-%m-%d a las %H:%M.", "en": "It ends at %H:%M on %Y-%m-%d."}
+"""When a suspension is over, by the company's clocks; the state's sentence would say it in UTC."""
 NAMELESS = {"es": "un cliente", "en": "a customer"}
 TEST = {
     "es": (

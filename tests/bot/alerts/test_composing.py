@@ -89,10 +89,27 @@ def test_both_languages_say_the_same_things(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", LINE_DOWN)
 @pytest.mark.parametrize("language", ["es", "en"])
 def test_a_state_of_whatsapp_is_told_in_its_own_sentence(kind: Kind, language: str) -> None:
-    text = told(kind, language=language, reason="banned_until", detail="")
+    text = told(kind, language=language, reason="replaced_elsewhere", detail="")
 
-    assert State(Reason.BANNED_UNTIL).sentence(language).split("{")[0][:40] in text
-    assert "2026-03-01 13:30 UTC" in text
+    assert State(Reason.REPLACED).sentence(language) in text
+
+
+@pytest.mark.parametrize(
+    ("language", "end"),
+    [("es", "Termina el 2026-03-01 a las 09:30."), ("en", "It ends at 09:30 on 2026-03-01.")],
+)
+@pytest.mark.parametrize("type_", [BEGUN, AGAIN])
+def test_a_suspension_ends_by_the_clocks_of_the_company_and_asks_nobody_to_pair(
+    type_: str, language: str, end: str
+) -> None:
+    def text(**facts: Any) -> str:
+        suspended: dict[str, Any] = {"reason": "banned_until", "detail": ""}
+        return told(Kind.BANNED, type_, language=language, link=LINK, **suspended, **facts)
+
+    assert f"{State(Reason.BANNED_UNTIL).sentence(language)} {end}" in text()
+    assert "UTC" not in text()
+    assert end[:7] not in text(until=None)
+    assert not any(word in text() for word in (LINK, "lyrox pair"))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if TRAITS[kind].pairing])
