@@ -45,7 +45,7 @@ def guarded(command: Callable[[], int]) -> int:
         # Whoever read our output has gone; Python would complain once more while it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.BROKEN_PIPE
-    except Exception as error:  # noqa: BLE001 - The process is one of the three places.
+    except Exception as error:  # noqa: BLE001 - The process is among those that may.
         return _told(error)
     return code
 

@@ -27,6 +27,7 @@ async def fetch_public(
     The address that is connected to must be public or in *private_networks*, whatever its name
     stood for before; redirects are not followed.
     """
+    place = _place(url)
     allowed = [ip_network(network) for network in private_networks]
 
     def guarded(info: Any) -> socket.socket:
@@ -37,7 +38,7 @@ async def fetch_public(
 
     connector = aiohttp.TCPConnector(socket_factory=guarded, limit=4)
     async with aiohttp.ClientSession(connector=connector, trust_env=False) as session:
-        return await _fetch(session, URL(url), most, seconds)
+        return await _fetch(session, place, most, seconds)
 
 
 async def fetch_media(path: str, *, most: int, seconds: float) -> bytes:
@@ -51,6 +52,17 @@ async def fetch_media(path: str, *, most: int, seconds: float) -> bytes:
     headers = {"Origin": _WEB, "Referer": f"{_WEB}/"}
     async with aiohttp.ClientSession(headers=headers, trust_env=True) as session:
         return await _fetch(session, url, most, seconds)
+
+
+def _place(url: str) -> URL:
+    """What *url* says, its host read once: whoever names it later must not fail on it."""
+    try:
+        place = URL(url)
+        if place.host:
+            return place
+    except ValueError:  # Such as a host in punycode that stands for nothing.
+        pass
+    raise GiveUp(f"{url[:200]!r} is no address of a host")
 
 
 async def _fetch(session: aiohttp.ClientSession, url: URL, most: int, seconds: float) -> bytes:

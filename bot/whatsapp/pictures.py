@@ -35,7 +35,10 @@ class Pictures:
         self._known: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
 
     async def taken(self, place: str, upload: Upload) -> bytes | None:
-        """How a message refers to the picture at *place*; None where it cannot be had now."""
+        """How a message refers to the picture at *place*; None where it cannot be had now.
+
+        Never raises: no picture, whatever is wrong with it, keeps the text that it goes with.
+        """
         at, known = self._known.get(place, (float("-inf"), b""))
         if time.monotonic() - at < _FRESH_SECONDS:
             return known
@@ -44,6 +47,9 @@ class Pictures:
             uploaded = await upload(data, _mime(data))
         except (GiveUp, RetryLater, NotSent) as error:
             log.warning("a product goes without its picture", extra={"why": str(error)})
+            return None
+        except Exception:
+            log.exception("a product's picture failed", extra={"place": place})
             return None
         self._known[place] = (time.monotonic(), uploaded)
         while len(self._known) > _KEPT:

@@ -15,6 +15,7 @@ from models.pictures import picture
 from models.values import Kind
 
 HERE = ("127.0.0.0/8",)
+UNREADABLE = ("xn--caf.com", "xn--", "shop.xn--0.pt", "XN--CAF.com")
 PAGES = {"ok": (200, b"x" * 1000), "gone": (404, b""), "ill": (500, b""), "moved": (302, b"")}
 
 
@@ -66,6 +67,12 @@ async def test_a_private_address_is_not_connected_to(host: str) -> None:
         await fetch_public(f"{host}/ok", most=1000, seconds=5)
 
 
+@pytest.mark.parametrize("url", [f"https://{host}/x.png" for host in UNREADABLE] + ["x.png"])
+async def test_an_address_that_cannot_be_read_is_given_up(url: str) -> None:
+    with pytest.raises(GiveUp, match="is no address of a host"):
+        await fetch_public(url, most=10, seconds=5)
+
+
 @pytest.mark.parametrize("path", ["@127.0.0.1/x", ".evil.test/x", "", ":80/x"])
 async def test_a_sealed_file_is_asked_of_whatsapps_host_alone(path: str) -> None:
     with pytest.raises(GiveUp, match="none of WhatsApp's media host"):
@@ -109,7 +116,13 @@ def test_a_file_that_is_too_large_or_no_file_is_refused(tmp_path: Path) -> None:
             read_file(str(place))
 
 
-@pytest.mark.parametrize("place", ["/srv/plan.jpg", "https://shop.test/plan.png?v=2"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("/srv/plan.jpg", "https://shop.test/plan.png?v=2", "https://xn--fa-hia.test/plan.png"),
+        *("https://panadería.test/plan.png", "https://shop.test.:8443/plan.png"),
+    ],
+)
 def test_a_picture_may_be_a_file_or_a_safe_address(place: str) -> None:
     assert picture("image", place) == place
 
@@ -118,3 +131,9 @@ def test_a_picture_may_be_a_file_or_a_safe_address(place: str) -> None:
 def test_any_other_place_is_refused_in_one_sentence(place: str) -> None:
     with pytest.raises(BadInput, match=r"^image: "):
         picture("image", place)
+
+
+@pytest.mark.parametrize("host", [*UNREADABLE, "shop..test", f"{'a' * 64}.test"])
+def test_a_host_that_nobody_can_read_is_refused_where_it_is_entered(host: str) -> None:
+    with pytest.raises(BadInput, match=r"^image: .* cannot be a host"):
+        picture("image", f"https://{host}/plan.png")
