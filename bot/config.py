@@ -155,14 +155,17 @@ def load(path: Path) -> Settings:
 
 
 def secret(name: str) -> str | None:
-    """A secret from systemd's credentials directory, else from ``LYROX_<NAME>``, else None."""
+    """A secret from systemd's credentials directory, else from ``LYROX_<NAME>``, else None.
+
+    Blanks and line ends around it are none of it.
+    """
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if directory and (file := Path(directory) / name).is_file():
         try:
             return file.read_text(encoding="utf-8").strip() or None
         except (OSError, UnicodeDecodeError) as error:
             raise StartupRefused(f"credential {name}: {file} cannot be read: {error}") from None
-    return os.environ.get(f"LYROX_{name.upper()}") or None
+    return os.environ.get(f"LYROX_{name.upper()}", "").strip() or None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -72,6 +72,11 @@ async def target(target: Target) -> str:
     if target.api_key and not key:
         name = f"LYROX_{target.api_key.upper()}"
         raise Unwell(f"no key: set the credential {target.api_key} or {name}")
+    if key and not (key.isascii() and key.isprintable()):
+        raise Unwell(
+            f"the key {target.api_key} holds characters that no header may have, such as a line"
+            " end: put it in again, alone in one line"
+        )
     status = await asyncio.to_thread(_models_status, target.base_url, key)
     if status in {401, 403}:
         raise Unwell(f"{target.base_url} refuses the key {target.api_key}: put a valid one in")

@@ -272,6 +272,15 @@ def test_a_secret_comes_from_the_environment_where_there_is_no_credential(
     assert secret("another_key") is None
 
 
+def test_blanks_around_a_secret_of_the_environment_are_none_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LYROX_OPENAI_API_KEY", " sk-test\n")
+    monkeypatch.setenv("LYROX_WEBHOOK_SECRET", "\n")
+
+    assert (secret("openai_api_key"), secret("webhook_secret")) == ("sk-test", None)
+
+
 def test_a_credential_that_is_not_text_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
