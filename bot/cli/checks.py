@@ -35,6 +35,13 @@ class Unwell(LyroxError):
     """A check that found something to do."""
 
 
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: it would take the key along."""
+
+    def redirect_request(self, *_: object) -> None:
+        """A redirect is an answer like any other."""
+
+
 async def prompts() -> str:
     """Every text is there, with its slots."""
     return f"version {load_prompts().version}"
@@ -80,6 +87,11 @@ async def target(target: Target) -> str:
     status = await asyncio.to_thread(_models_status, target.base_url, key)
     if status in {401, 403}:
         raise Unwell(f"{target.base_url} refuses the key {target.api_key}: put a valid one in")
+    if 300 <= status < 400:
+        raise Unwell(
+            f"{target.base_url} answers {status}, which leads elsewhere; the key was not sent"
+            " there: put the address itself into base_url"
+        )
     if status >= 500:
         raise Unwell(f"{target.base_url} answers {status}: try again later or add another target")
     return f"{target.model} at {target.base_url}"
@@ -162,10 +174,11 @@ def _models_status(base_url: str, key: str | None) -> int:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     request = urllib.request.Request(f"{base_url.rstrip('/')}/models", headers=headers)  # noqa: S310 - The configuration allows http and https alone.
     try:
-        with urllib.request.urlopen(request, timeout=TARGET_SECONDS) as answer:  # noqa: S310 - As above.
+        with urllib.request.build_opener(_Stay).open(request, timeout=TARGET_SECONDS) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
-        return error.code  # 404 too is an answer: not every server lists its models.
+        with error:
+            return error.code  # 404 too is an answer: not every server lists its models.
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise Unavailable(

@@ -87,6 +87,7 @@ class Loopback(ThreadingHTTPServer):
     def __init__(self, status: int, body: bytes) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.status, self.body = status, body
+        self.moved_to = ""
         self.asked: list[tuple[str, str | None]] = []
 
     @property
@@ -100,6 +101,8 @@ class _Answer(BaseHTTPRequestHandler):
         assert isinstance(server, Loopback)
         server.asked.append((self.path, self.headers.get("Authorization")))
         self.send_response(server.status)
+        if server.moved_to:
+            self.send_header("Location", server.moved_to)
         self.end_headers()
         self.wfile.write(server.body)
 
