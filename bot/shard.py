@@ -30,6 +30,7 @@ def hold_shard(state_dir: Path, shard: int) -> Iterator[UUID]:
                 f"{state_dir}: a daemon with shard {shard} runs here already;"
                 " stop it, or start this one with another --shard"
             )
+        announcement(state_dir, shard).unlink(missing_ok=True)  # By one who was killed.
         yield _host_id(state_dir / f"shard-{shard}.id")
 
 

@@ -24,7 +24,10 @@ class Shard:
 
 
 def ask_daemons(state_dir: Path) -> list[Shard]:
-    """Ask every daemon that runs on *state_dir*, or was killed there, all at once."""
+    """Ask every daemon that runs on *state_dir*, all at once; those killed there are named.
+
+    Where a killed one answered, another installation's may answer now: nobody is asked there.
+    """
     places, running = announcements(state_dir), running_shards(state_dir)
     numbers = sorted(places.keys() | running)
     if not numbers:
@@ -32,7 +35,7 @@ def ask_daemons(state_dir: Path) -> list[Shard]:
 
     def ask(number: int) -> Shard:
         listen = places.get(number, "")
-        said = _said(number, listen)
+        said = _said(number, listen) if number in running else None
         wrong = "" if said else _wrong(state_dir, number, runs=number in running)
         return Shard(number, listen, said, wrong)
 

@@ -77,6 +77,13 @@ def test_each_shard_announces_its_address_while_it_runs(tmp_path: Path) -> None:
     assert announcements(tmp_path) == {}
 
 
+def test_whoever_takes_a_seat_clears_where_a_killed_one_answered(tmp_path: Path) -> None:
+    (tmp_path / "shard-0.json").write_text('{"listen": "127.0.0.1:1234"}')
+
+    with hold_shard(tmp_path, 0):
+        assert announcements(tmp_path) == {}
+
+
 @pytest.mark.parametrize("torn", [b"", b"[]", b'{"pid": 1}', b"\xff"])
 def test_a_torn_announcement_is_one_without_an_address(tmp_path: Path, torn: bytes) -> None:
     (tmp_path / "shard-1.json").write_bytes(torn)

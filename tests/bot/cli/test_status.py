@@ -5,7 +5,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ READY: dict[str, Any] = {
 }
 
 Serve = Callable[[int, bytes], Loopback]
+Seat = Callable[..., None]
+Daemon = Callable[..., Loopback]
 
 
 @pytest.fixture
@@ -61,12 +64,28 @@ def announce(folder: Path, listen: str, shard: int = 0) -> None:
     (folder / "state" / f"shard-{shard}.json").write_text(note, encoding="utf-8")
 
 
-def daemon(
-    folder: Path, loopback: Serve, said: object, *, status: int = 200, shard: int = 0
-) -> Loopback:
-    server = loopback(status, json.dumps(said).encode())
-    announce(folder, server.place, shard)
-    return server
+@pytest.fixture
+def seat(tmp_path: Path) -> Iterator[Seat]:
+    """Have a shard's seat held, as by a daemon that says it answers at that address."""
+    with ExitStack() as seats:
+
+        def sit(listen: str, shard: int = 0) -> None:
+            seats.enter_context(hold_shard(tmp_path / "state", shard))
+            announce(tmp_path, listen, shard)
+
+        yield sit
+
+
+@pytest.fixture
+def daemon(seat: Seat, loopback: Serve) -> Daemon:
+    """A shard that lives and says that."""
+
+    def start(said: object, *, status: int = 200, shard: int = 0) -> Loopback:
+        server = loopback(status, json.dumps(said).encode())
+        seat(server.place, shard)
+        return server
+
+    return start
 
 
 def words(shard: int, **changes: object) -> dict[str, Any]:
@@ -86,9 +105,9 @@ def company(slug: str, holder: int | None, state: str) -> dict[str, Any]:
 
 
 def test_a_ready_daemon_is_shown_with_all_that_waits_for_a_person(
-    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+    lyrox: Lyrox, config: Path, daemon: Daemon
 ) -> None:
-    server = daemon(tmp_path, loopback, READY)
+    server = daemon(READY)
 
     said = lyrox("status", "--config", config)
 
@@ -101,11 +120,11 @@ def test_a_ready_daemon_is_shown_with_all_that_waits_for_a_person(
 
 
 def test_living_workers_are_shown_once_however_many_shards_there_are(
-    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+    lyrox: Lyrox, config: Path, daemon: Daemon
 ) -> None:
     worker = {"name": "mars:71", "number": 2, "seconds": 75, "turns": 1}
     for shard in (0, 1):
-        daemon(tmp_path, loopback, words(shard, workers=[worker]), shard=shard)
+        daemon(words(shard, workers=[worker]), shard=shard)
 
     said = lyrox("status", "--config", config)
 
@@ -113,15 +132,15 @@ def test_living_workers_are_shown_once_however_many_shards_there_are(
 
 
 def test_what_a_customer_calls_herself_cannot_move_the_cursor(
-    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+    lyrox: Lyrox, config: Path, daemon: Daemon
 ) -> None:
-    daemon(tmp_path, loopback, READY)
+    daemon(READY)
 
     assert "\x1b" not in lyrox("status", "--config", config).out
 
 
 def test_what_is_amiss_and_what_could_not_be_delivered_is_shown(
-    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+    lyrox: Lyrox, config: Path, daemon: Daemon
 ) -> None:
     at = "2026-03-01T10:00:00+00:00"
     letter = {
@@ -134,7 +153,7 @@ def test_what_is_amiss_and_what_could_not_be_delivered_is_shown(
     }
     amiss = {"company": "acme", "kind": "logged_out", "since": at, "told": None}
     alerts = {"open": [amiss], "waiting": 0, "dead": 21, "letters": [letter]}
-    daemon(tmp_path, loopback, READY | {"alerts": alerts})
+    daemon(READY | {"alerts": alerts})
 
     said = lyrox("status", "--config", config)
 
@@ -146,25 +165,21 @@ def test_what_is_amiss_and_what_could_not_be_delivered_is_shown(
 
 
 def test_companies_that_no_process_has_room_for_are_counted_with_what_to_do(
-    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+    lyrox: Lyrox, config: Path, daemon: Daemon
 ) -> None:
     full = [company(f"c{n}", None, "disconnected") | {"reason": "no_room"} for n in range(2)]
     others = [company("held", 1, "disconnected") | {"reason": "no_room"}, *full]
     held = [company("held", 1, "connected") | {"reason": "online"}]
-    daemon(tmp_path, loopback, words(0, companies=others))
-    daemon(tmp_path, loopback, words(1, companies=held), shard=1)
+    daemon(words(0, companies=others))
+    daemon(words(1, companies=held), shard=1)
 
     said = lyrox("status", "--config", config)
 
     assert "2 companies wait for room: start another shard, `lyrox run --shard 2`" in said.out
 
 
-def test_a_daemon_that_is_not_ready_says_why(
-    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
-) -> None:
+def test_a_daemon_that_is_not_ready_says_why(lyrox: Lyrox, config: Path, daemon: Daemon) -> None:
     daemon(
-        tmp_path,
-        loopback,
         READY | {"ready": False, "problems": ["Redis does not answer"]},
         status=503,
     )
@@ -176,10 +191,8 @@ def test_a_daemon_that_is_not_ready_says_why(
     assert "problem: Redis does not answer" in said.out
 
 
-def test_programs_get_the_daemons_own_words(
-    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
-) -> None:
-    server = daemon(tmp_path, loopback, READY)
+def test_programs_get_the_daemons_own_words(lyrox: Lyrox, config: Path, daemon: Daemon) -> None:
+    server = daemon(READY)
 
     said = json.loads(lyrox("status", "--json", "--config", config).out)
 
@@ -189,12 +202,12 @@ def test_programs_get_the_daemons_own_words(
 
 
 def test_all_shards_are_shown_and_each_company_as_its_holder_sees_it(
-    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+    lyrox: Lyrox, config: Path, daemon: Daemon
 ) -> None:
     seen = [company("acme", 1, "disconnected"), company("lido", 0, "connected")]
-    daemon(tmp_path, loopback, words(0, companies=seen))
+    daemon(words(0, companies=seen))
     seen = [company("acme", 1, "connected"), company("lido", 0, "qr_pending")]
-    daemon(tmp_path, loopback, words(1, companies=seen), shard=1)
+    daemon(words(1, companies=seen), shard=1)
 
     said = lyrox("status", "--config", config)
     for_programs = lyrox("status", "--json", "--config", config)
@@ -208,12 +221,10 @@ def test_all_shards_are_shown_and_each_company_as_its_holder_sees_it(
     assert [one["shard"] for one in json.loads(for_programs.out)["shards"]] == [0, 1]
 
 
-def test_one_shard_that_is_not_ready_is_named(
-    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
-) -> None:
-    daemon(tmp_path, loopback, words(0))
+def test_one_shard_that_is_not_ready_is_named(lyrox: Lyrox, config: Path, daemon: Daemon) -> None:
+    daemon(words(0))
     away = words(1, ready=False, problems=["Redis does not answer"])
-    daemon(tmp_path, loopback, away, shard=1)
+    daemon(away, shard=1)
 
     said = lyrox("status", "--config", config)
 
@@ -223,9 +234,9 @@ def test_one_shard_that_is_not_ready_is_named(
 
 
 def test_a_killed_shard_is_named_with_what_to_do(
-    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+    lyrox: Lyrox, config: Path, tmp_path: Path, daemon: Daemon
 ) -> None:
-    daemon(tmp_path, loopback, words(0))
+    daemon(words(0))
     announce(tmp_path, gone(), shard=1)
 
     said = lyrox("status", "--config", config)
@@ -238,9 +249,9 @@ def test_a_killed_shard_is_named_with_what_to_do(
 
 
 def test_a_shard_that_has_not_announced_itself_yet_is_named(
-    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+    lyrox: Lyrox, config: Path, tmp_path: Path, daemon: Daemon
 ) -> None:
-    daemon(tmp_path, loopback, words(0))
+    daemon(words(0))
 
     with hold_shard(tmp_path / "state", 1):
         said = lyrox("status", "--config", config)
@@ -251,23 +262,36 @@ def test_a_shard_that_has_not_announced_itself_yet_is_named(
 
 
 def test_a_shard_on_the_port_of_a_killed_one_is_not_taken_for_it(
-    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+    lyrox: Lyrox, config: Path, daemon: Daemon, seat: Seat
 ) -> None:
-    server = daemon(tmp_path, loopback, words(0))
-    announce(tmp_path, server.place, shard=1)
+    server = daemon(words(0))
+    seat(server.place, shard=1)
 
     said = lyrox("status", "--config", config)
 
     assert said.code == 3
-    assert "shard 1 has ended" in said.out
+    assert "shard 1 runs but gives no answer" in said.out
+
+
+def test_a_daemon_of_others_on_the_port_of_a_killed_one_is_not_asked(
+    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+) -> None:
+    others = loopback(200, json.dumps(READY).encode())
+    announce(tmp_path, others.place)
+
+    said = lyrox("status", "--config", config)
+
+    assert (said.code, others.asked) == (3, [])
+    assert "shard 0 has ended without stopping" in said.out
+    assert "+13055550100" not in said.out
 
 
 def test_many_shards_that_hang_are_not_waited_for_one_after_another(
-    lyrox: Lyrox, config: Path, tmp_path: Path
+    lyrox: Lyrox, config: Path, seat: Seat
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for shard in range(8):
-            announce(tmp_path, f"127.0.0.1:{silent.getsockname()[1]}", shard)
+            seat(f"127.0.0.1:{silent.getsockname()[1]}", shard)
         began = time.monotonic()
 
         assert lyrox("status", "--config", config).code == 3
@@ -295,9 +319,9 @@ def test_without_a_daemon_programs_get_the_same_shape(lyrox: Lyrox, config: Path
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"hello": 1}', b"\xff"])
 def test_a_stranger_on_the_daemons_port_is_no_daemon(
-    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve, body: bytes
+    lyrox: Lyrox, config: Path, loopback: Serve, body: bytes, seat: Seat
 ) -> None:
-    announce(tmp_path, loopback(200, body).place)
+    seat(loopback(200, body).place)
 
     assert lyrox("status", "--config", config).code == 3
 
@@ -310,18 +334,18 @@ def test_a_daemon_that_died_without_a_word_is_no_daemon(
     assert lyrox("status", "--config", config).code == 3
 
 
-def test_a_daemon_that_hangs_is_not_waited_for(lyrox: Lyrox, config: Path, tmp_path: Path) -> None:
+def test_a_daemon_that_hangs_is_not_waited_for(lyrox: Lyrox, config: Path, seat: Seat) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        announce(tmp_path, f"127.0.0.1:{silent.getsockname()[1]}")
+        seat(f"127.0.0.1:{silent.getsockname()[1]}")
 
         assert lyrox("status", "--config", config).code == 3
 
 
 def test_a_proxy_of_the_environment_is_not_asked(
-    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve, monkeypatch: pytest.MonkeyPatch
+    lyrox: Lyrox, config: Path, monkeypatch: pytest.MonkeyPatch, daemon: Daemon
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    daemon(tmp_path, loopback, READY)
+    daemon(READY)
 
     assert lyrox("status", "--config", config).code == 0
 
@@ -341,13 +365,13 @@ def test_asking_loads_neither_store_nor_model_nor_web(config: Path) -> None:
 
 
 def test_what_is_on_the_disk_and_how_long_something_has_lasted_is_shown(
-    lyrox: Lyrox, config: Path, tmp_path: Path, loopback: Serve
+    lyrox: Lyrox, config: Path, daemon: Daemon
 ) -> None:
     sentence = "Redis does not answer: until it is back, turns run in this process"
     degraded = [{"mode": "redis", "seconds": 75, "says": sentence}]
     aside = [{"company": "acme", "events": 2}]
     said = words(0, ready=False, problems=[sentence], degraded=degraded)
-    daemon(tmp_path, loopback, said | {"journal": 14, "set_aside": aside})
+    daemon(said | {"journal": 14, "set_aside": aside})
 
     shown = lyrox("status", "--config", config).out
 
