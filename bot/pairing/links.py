@@ -1,15 +1,18 @@
 """Links to the pairing page: signed, for one company, good until it has paired or time is up.
 
-Nothing is kept of a link. Its signature says that it is ours, and the dates on the disk say whether
-it still counts: when the company paired last, and when its links were revoked.
+Nothing is kept of a link. Its signature says that it is ours. It names the last pairing and
+the last revocation of its company as they were when it was made: once there is another of either,
+it counts no more, whatever a clock said meanwhile.
 """
 
 import base64
 import binascii
 import hashlib
 import hmac
+import json
 import os
 import secrets
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,14 +21,16 @@ from pathlib import Path
 from uuid import UUID
 
 from bot.config import Settings, secret
-from bot.whatsapp.files import CompanyFiles, read_whole, write_whole
-from models.errors import LyroxError, StartupRefused
+from bot.whatsapp.files import CompanyFiles, write_whole
+from models.errors import LyroxError, StartupRefused, Unavailable
 
 LIFE = timedelta(minutes=30)
 
 _MARK = b"\x01"
 _PURPOSE = b"lyrox pairing link"
-_PAYLOAD = len(_MARK) + 16 + 6  # The company, and milliseconds since 1970.
+_NEVER_REVOKED = bytes(4)
+_PAYLOAD = struct.Struct(f">{len(_MARK)}s16sQQ{len(_NEVER_REVOKED)}s")
+"""The mark, the company, its end and the last pairing (milliseconds since 1970), the revocation."""
 _SIGNATURE = hashlib.sha256().digest_size
 _KEY_BYTES = 32
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -71,56 +76,67 @@ class PairingLinks:
         self._now = now
 
     def issue(self, company_id: UUID) -> tuple[str, datetime]:
-        """A new token, and when it expires."""
-        voided = max(self._paired_at(company_id), self._revoked_at(company_id))
-        # A clock that was set back must not make a link that is void from the start.
-        issued = max(_milliseconds(self._now()), voided + 1)
-        payload = _MARK + company_id.bytes + issued.to_bytes(6, "big")
+        """A new token, and when it expires. Raises Unavailable."""
+        ends = _milliseconds(self._now() + LIFE)
+        paired, revoked = self._paired_at(company_id), self._revocation(company_id)
+        payload = _PAYLOAD.pack(_MARK, company_id.bytes, ends, paired, revoked)
         token = base64.urlsafe_b64encode(payload + self._sign(payload)).rstrip(b"=").decode()
-        return token, _moment(issued) + LIFE
+        return token, _moment(ends)
 
     def read(self, token: str) -> tuple[UUID, datetime]:
-        """Whose link it is, and when it expires. Raises LinkRefused.
+        """Whose link it is, and when it expires. Raises LinkRefused or Unavailable.
 
         Whatever was sent is signed and compared over all its bytes, so the time that a wrong one
         takes says nothing of the right one.
         """
         raw = _decoded(token)
-        payload, signature = raw[:_PAYLOAD], raw[_PAYLOAD:]
-        if not hmac.compare_digest(self._sign(payload), signature) or payload[:1] != _MARK:
+        payload, signature = raw[: _PAYLOAD.size], raw[_PAYLOAD.size :]
+        mark, company, ends, paired, revoked = _PAYLOAD.unpack(payload)
+        if not hmac.compare_digest(self._sign(payload), signature) or mark != _MARK:
             raise LinkRefused(Flaw.FORGED)
-        company_id = UUID(bytes=payload[1:17])
-        issued = int.from_bytes(payload[17:], "big")
-        if (flaw := self._flaw(company_id, issued)) is not None:
-            raise LinkRefused(flaw)
-        return company_id, _moment(issued) + LIFE
+        company_id = UUID(bytes=company)
+        if paired != self._paired_at(company_id):
+            raise LinkRefused(Flaw.USED)
+        if revoked != self._revocation(company_id):
+            raise LinkRefused(Flaw.REVOKED)
+        if self._now() >= _moment(ends):
+            raise LinkRefused(Flaw.EXPIRED)
+        return company_id, _moment(ends)
 
     def revoke(self, company_id: UUID) -> None:
-        """No link of the company's that exists now counts any more."""
+        """No link of the company's that exists now counts any more. Raises Unavailable."""
         files = CompanyFiles(self._state_dir, company_id)
-        files.prepare()
-        write_whole(files.links, {"revoked_at": self._now().isoformat()})
-
-    def _flaw(self, company_id: UUID, issued: int) -> Flaw | None:
-        if issued <= self._paired_at(company_id):
-            return Flaw.USED
-        if issued <= self._revoked_at(company_id):
-            return Flaw.REVOKED
-        return Flaw.EXPIRED if self._now() >= _moment(issued) + LIFE else None
+        revocation = secrets.token_hex(len(_NEVER_REVOKED))
+        try:
+            files.prepare()
+            write_whole(files.links, {"revocation": revocation})
+        except OSError as error:
+            raise Unavailable(f"{files.links}: no link is revoked: {error.strerror}") from None
 
     def _sign(self, payload: bytes) -> bytes:
         return hmac.digest(self._key, _PURPOSE + payload, "sha256")
 
     def _paired_at(self, company_id: UUID) -> int:
-        note = CompanyFiles(self._state_dir, company_id).read_note()
-        return _milliseconds(note.paired_at) if note else 0
+        files = CompanyFiles(self._state_dir, company_id)
+        note = files.read_note()
+        # One that cannot be read is another one than none, so that no used link counts again.
+        return _milliseconds(note.paired_at) if note else int(files.note.exists())
 
-    def _revoked_at(self, company_id: UUID) -> int:
-        words = read_whole(CompanyFiles(self._state_dir, company_id).links)
+    def _revocation(self, company_id: UUID) -> bytes:
+        """The last one. Only where nothing is there was there none."""
+        file = CompanyFiles(self._state_dir, company_id).links
         try:
-            return _milliseconds(datetime.fromisoformat(words["revoked_at"]))
-        except (KeyError, ValueError):
-            return 0
+            revocation = bytes.fromhex(json.loads(file.read_text(encoding="utf-8"))["revocation"])
+        except FileNotFoundError:
+            return _NEVER_REVOKED
+        except (OSError, ValueError, KeyError, TypeError):
+            revocation = b""
+        if len(revocation) != len(_NEVER_REVOKED):
+            raise Unavailable(
+                f"{file}: cannot be read, so no pairing link of this company counts;"
+                " revoke them once more as the daemon's user (lyrox pair COMPANY --revoke)"
+            )
+        return revocation
 
 
 def open_links(settings: Settings) -> PairingLinks:
@@ -179,7 +195,7 @@ def _make_key(file: Path) -> None:
 
 def _decoded(token: str) -> bytes:
     """The token's bytes, as many as a token has; what is no token has other ones."""
-    size = _PAYLOAD + _SIGNATURE
+    size = _PAYLOAD.size + _SIGNATURE
     try:
         raw = base64.b64decode(f"{token}{'=' * (-len(token) % 4)}", altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

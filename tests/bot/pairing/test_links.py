@@ -1,6 +1,7 @@
 """Links to the pairing page: which count, and why the others do not."""
 
 import base64
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from bot.config import Daemon, Settings
 from bot.pairing.links import LIFE, Flaw, LinkRefused, PairingLinks, open_links, pairing_link
 from bot.web_settings import Web
 from bot.whatsapp.files import CompanyFiles, Pairing
-from models.errors import StartupRefused
+from models.errors import StartupRefused, Unavailable
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 COMPANY = UUID("5d0c8b2e-0b0a-4d4f-9a52-0a6f6f3f2a11")
@@ -130,6 +131,87 @@ def test_a_pairing_uses_up_every_link_made_before_it(
 
     assert flaw(links, token) is Flaw.USED
     assert flaw(links, links.issue(COMPANY)[0]) is None
+
+
+def test_a_pairing_by_a_fast_clock_makes_no_link_longer(
+    links: PairingLinks, clock: Watch, tmp_path: Path
+) -> None:
+    paired(tmp_path, NOON + timedelta(days=2))
+
+    token, expires_at = links.issue(COMPANY)
+
+    assert (flaw(links, token), expires_at) == (None, NOON + LIFE)
+    clock.now = NOON + LIFE
+    assert flaw(links, token) is Flaw.EXPIRED
+
+
+@pytest.mark.parametrize("minutes", [-10, 0, 10])
+@pytest.mark.parametrize("days", [-2, 0, 2])
+def test_revoking_needs_no_clock_that_is_right(
+    links: PairingLinks, clock: Watch, tmp_path: Path, minutes: int, days: int
+) -> None:
+    paired(tmp_path, NOON + timedelta(days=days))
+    token, _ = links.issue(COMPANY)
+    links.revoke(COMPANY)
+    second, _ = links.issue(COMPANY)
+    clock.now = NOON + timedelta(minutes=minutes)
+
+    links.revoke(COMPANY)
+
+    assert [flaw(links, one) for one in (token, second)] == [Flaw.REVOKED, Flaw.REVOKED]
+    assert flaw(links, links.issue(COMPANY)[0]) is None
+
+
+def test_a_pairing_by_a_slow_clock_uses_links_up_all_the_same(
+    links: PairingLinks, tmp_path: Path
+) -> None:
+    token, _ = links.issue(COMPANY)
+    paired(tmp_path, NOON - timedelta(minutes=10))
+
+    assert flaw(links, token) is Flaw.USED
+
+
+def test_a_note_of_the_pairing_that_is_spoiled_lets_no_used_link_count_again(
+    links: PairingLinks, tmp_path: Path
+) -> None:
+    token, _ = links.issue(COMPANY)
+    paired(tmp_path, NOON)
+    CompanyFiles(tmp_path, COMPANY).note.write_text("", encoding="utf-8")
+
+    assert flaw(links, token) is Flaw.USED
+    assert flaw(links, links.issue(COMPANY)[0]) is None
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", "null", '{"revocation": 7}', '{"revocation": ""}', "\x00", "é{"]
+)
+def test_links_count_only_where_it_is_known_that_they_are_not_revoked(
+    links: PairingLinks, tmp_path: Path, content: str
+) -> None:
+    token, _ = links.issue(COMPANY)
+    other, _ = links.issue(uuid4())
+    file = CompanyFiles(tmp_path, COMPANY).links
+    CompanyFiles(tmp_path, COMPANY).prepare()
+    file.write_text(content, encoding="latin-1")
+
+    for asked in (lambda: links.read(token), lambda: links.issue(COMPANY)):
+        with pytest.raises(Unavailable, match=r"\.links: cannot be read, .* --revoke"):
+            asked()
+    assert flaw(links, other) is None
+    links.revoke(COMPANY)  # As the sentence says.
+    assert flaw(links, token) is Flaw.REVOKED
+    assert flaw(links, links.issue(COMPANY)[0]) is None
+    assert json.loads(file.read_text(encoding="utf-8")).keys() == {"revocation"}
+
+
+def test_what_cannot_be_revoked_is_told(links: PairingLinks, tmp_path: Path) -> None:
+    CompanyFiles(tmp_path, COMPANY).prepare()
+    CompanyFiles(tmp_path, COMPANY).links.mkdir()
+
+    with pytest.raises(Unavailable, match=r"\.links: cannot be read"):
+        links.issue(COMPANY)
+    with pytest.raises(Unavailable, match=r"\.links: no link is revoked: Is a directory"):
+        links.revoke(COMPANY)
 
 
 def test_a_key_of_our_own_is_made_once_and_for_nobody_else(tmp_path: Path) -> None:

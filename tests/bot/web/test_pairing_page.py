@@ -437,6 +437,19 @@ async def test_a_store_that_is_away_is_told_and_tried_again(
     assert '<meta http-equiv="refresh" content="5">' in text
 
 
+async def test_links_of_which_nobody_knows_whether_they_are_revoked_open_nothing(
+    client: ClientSession, site: Site
+) -> None:
+    url, files = site.url, CompanyFiles(site.state_dir, COMPANY)
+    files.prepare()
+    files.links.write_text("", encoding="utf-8")
+
+    status, text = await got(client, url)
+
+    assert status == 503
+    assert "LYROX no responde ahora" in text
+
+
 @pytest.mark.parametrize(
     ("stage", "title"),
     [
