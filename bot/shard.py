@@ -30,7 +30,7 @@ def hold_shard(state_dir: Path, shard: int) -> Iterator[UUID]:
                 f"{state_dir}: a daemon with shard {shard} runs here already;"
                 " stop it, or start this one with another --shard"
             )
-        announcement(state_dir, shard).unlink(missing_ok=True)  # By one who was killed.
+        announcement(state_dir, shard).unlink(missing_ok=True)  # A killed holder's.
         yield _host_id(state_dir / f"shard-{shard}.id")
 
 
@@ -59,9 +59,7 @@ def listen_of(listen: str, number: int, *, key: str = "web.listen", who: str = "
 def announced(state_dir: Path, shard: int, listen: str) -> Iterator[None]:
     """Tell local commands where this daemon answers, in ``shard-N.json``, while it runs."""
     file = announcement(state_dir, shard)
-    temporary = file.with_suffix(".new")
-    temporary.write_text(json.dumps({"pid": os.getpid(), "listen": listen}), encoding="utf-8")
-    temporary.replace(file)
+    _write(file, ".new", json.dumps({"pid": os.getpid(), "listen": listen}))
     try:
         yield
     finally:
@@ -108,10 +106,18 @@ def _host_id(file: Path) -> UUID:
         return UUID(file.read_text(encoding="utf-8").strip())
     except (FileNotFoundError, ValueError):
         host = uuid4()
-        temporary = file.with_suffix(".tmp")
-        temporary.write_text(f"{host}\n", encoding="utf-8")
-        temporary.replace(file)
+        _write(file, ".tmp", f"{host}\n")
         return host
+
+
+def _write(file: Path, ending: str, text: str) -> None:
+    temporary = file.with_suffix(ending)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        error.filename = error.filename or str(temporary)  # A full disk does not say where.
+        raise
+    temporary.replace(file)
 
 
 def _is_held(seat: Path) -> bool:

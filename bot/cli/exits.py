@@ -1,5 +1,6 @@
 """The one place where an error becomes an exit code and a sentence for a person."""
 
+import errno
 import os
 import sys
 import traceback
@@ -33,6 +34,18 @@ _CODES: tuple[tuple[type[LyroxError], Exit], ...] = (
     (StartAgain, Exit.START_AGAIN),
 )
 
+_REMEDIES = {
+    errno.EACCES: "run as the user who owns it, or give this user access",
+    errno.EPERM: "run as the user who owns it, or give this user access",
+    errno.EROFS: "make it writable, or configure another folder",
+    errno.ENOSPC: "make room there",
+    errno.EDQUOT: "make room there",
+    errno.EMFILE: "raise the limit of open files",
+    errno.EADDRINUSE: "end who uses it, or configure another port",
+}
+_LASTING = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+"""What the system refuses now and will refuse again."""
+
 
 def guarded(command: Callable[[], int]) -> int:
     """Run *command*; its exit code, or that of the error it ended with."""
@@ -59,14 +72,26 @@ def _told(error: Exception) -> Exit:
         return Exit.CRASH
     # A configuration that is wrong stays wrong: it must not look like something that passes.
     worst = max(codes)
-    print(f"lyrox: {leaves[codes.index(worst)]}", file=sys.stderr)
+    print(f"lyrox: {sentence(leaves[codes.index(worst)])}", file=sys.stderr)
     return worst
+
+
+def sentence(error: BaseException) -> str:
+    """What *error* tells a person; of the system's, where it was and what to do."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    place = error.filename
+    where = f"{os.fsdecode(place)}: " if isinstance(place, str | bytes) else ""
+    remedy = _REMEDIES.get(error.errno, "correct that and try again")
+    return f"{where}{error.strerror}; {remedy}"
 
 
 def _code(error: BaseException) -> Exit:
     for kind, code in _CODES:
         if isinstance(error, kind):
             return code
+    if isinstance(error, OSError) and error.errno is not None:
+        return Exit.CONFIGURATION if error.errno in _LASTING else Exit.UNAVAILABLE
     return Exit.CRASH
 
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import multiprocessing
+import sys
 from pathlib import Path
 from threading import Timer
 
@@ -82,6 +83,17 @@ def test_whoever_takes_a_seat_clears_where_a_killed_one_answered(tmp_path: Path)
 
     with hold_shard(tmp_path, 0):
         assert announcements(tmp_path) == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a device that is full")
+def test_a_full_disk_is_told_with_its_place(tmp_path: Path) -> None:
+    for name in ("shard-0.new", "shard-1.tmp"):
+        (tmp_path / name).symlink_to("/dev/full")
+
+    with pytest.raises(OSError, match=r"No space left.+shard-0\.new"):
+        announced(tmp_path, 0, "127.0.0.1:1234").__enter__()
+    with pytest.raises(OSError, match=r"No space left.+shard-1\.tmp"):
+        hold_shard(tmp_path, 1).__enter__()
 
 
 @pytest.mark.parametrize("torn", [b"", b"[]", b'{"pid": 1}', b"\xff"])

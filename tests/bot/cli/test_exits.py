@@ -42,7 +42,34 @@ def test_an_error_of_ours_is_one_sentence_and_its_code(
     assert capsys.readouterr().err == f"lyrox: {error}\n"
 
 
-@pytest.mark.parametrize("error", [ValueError("oops"), GiveUp("oops"), CompanyScopeMissing("oops")])
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (
+            PermissionError(13, "Permission denied", "/etc/lyrox"),
+            78,
+            "/etc/lyrox: Permission denied;",
+        ),
+        (OSError(30, "Read-only file system", b"/srv/x"), 78, "/srv/x: Read-only file system; "),
+        (FileExistsError(17, "File exists", "/srv/x"), 78, "/srv/x: File exists; "),
+        (OSError(28, "No space left on device", "/srv/x"), 75, "/srv/x: No space left on device;"),
+        (OSError(98, "address already in use"), 75, "address already in use; "),
+        (FileNotFoundError(2, "No such file or directory", "/srv/x"), 75, "/srv/x: No such file"),
+    ],
+)
+def test_what_the_system_refuses_is_one_sentence_with_its_place(
+    error: OSError, code: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ending(error) == code
+    said = capsys.readouterr().err
+    assert said.startswith(f"lyrox: {told}")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("oops"), OSError("oops"), GiveUp("oops"), CompanyScopeMissing("oops")],
+)
 def test_anything_else_is_a_crash_with_its_trace(
     error: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
