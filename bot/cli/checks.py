@@ -11,6 +11,7 @@ from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from http.client import HTTPException, InvalidURL
 from pathlib import Path
 
 from bot.alerts.signing import SHORTEST_SECRET
@@ -28,6 +29,8 @@ from models.errors import LyroxError, Unavailable
 
 MOST_DRIFT_SECONDS = 5.0
 TARGET_SECONDS = 5.0
+UNREACHABLE = (OSError, ValueError, HTTPException)
+"""What asking by HTTP fails with."""
 LIBRARY_SECONDS = 60.0
 
 
@@ -179,11 +182,17 @@ def _models_status(base_url: str, key: str | None) -> int:
     except urllib.error.HTTPError as error:
         with error:
             return error.code  # 404 too is an answer: not every server lists its models.
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
+    except UNREACHABLE as error:
         raise Unavailable(
-            f"{base_url} cannot be reached: {reason}; check network and base_url"
+            f"{base_url} cannot be reached: {reason_of(error)}; check network and base_url"
         ) from None
+
+
+def reason_of(error: Exception) -> str:
+    """Why asking by HTTP failed; never in the words of whoever answered."""
+    if isinstance(error, HTTPException) and not isinstance(error, OSError | InvalidURL):
+        return "what answers there speaks no HTTP"
+    return str(getattr(error, "reason", error))
 
 
 def _sessions(state_dir: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.cli import checks
 from bot.cli.arguments import Arguments
-from bot.cli.exits import Exit
+from bot.cli.exits import Exit, sentence
 from bot.cli.pairing_check import pairing_page
 from bot.config import Settings, find, load
 from models.errors import LyroxError
@@ -54,22 +54,22 @@ async def _findings(config: Path | None) -> AsyncIterator[Finding]:
     try:
         path = find(config)
         settings = load(path)
-    except LyroxError as error:
-        yield Finding("config", False, str(error))
+    except (LyroxError, OSError) as error:
+        yield Finding("config", False, sentence(error))
         return
     yield Finding("config", True, str(path))
-    yield await _look("prompts", checks.prompts())
+    yield await look("prompts", checks.prompts())
     async for finding in _stores(settings):
         yield finding
     for target in settings.llm.targets:
-        yield await _look(f"llm {target.name}", checks.target(target))
+        yield await look(f"llm {target.name}", checks.target(target))
     if not settings.llm.targets:
         yield Finding("llm", True, "only the built-in offline rules answer; add an [[llm.targets]]")
-    yield await _look("alerts", checks.alerts(settings))
-    yield await _look("neonize", checks.neonize(settings.whatsapp))
-    yield await _look("sessions", checks.session_files(settings.daemon.state_dir))
-    yield await _look("pairing", pairing_page(settings))
-    yield await _look("disk", checks.disk(settings))
+    yield await look("alerts", checks.alerts(settings))
+    yield await look("neonize", checks.neonize(settings.whatsapp))
+    yield await look("sessions", checks.session_files(settings.daemon.state_dir))
+    yield await look("pairing", pairing_page(settings))
+    yield await look("disk", checks.disk(settings))
 
 
 async def _stores(settings: Settings) -> AsyncIterator[Finding]:
@@ -77,14 +77,15 @@ async def _stores(settings: Settings) -> AsyncIterator[Finding]:
         async with checks.postgres(settings) as parts:
             for name, wrong in parts.items():
                 yield Finding(name, not wrong, wrong or WELL[name])
-    except LyroxError as error:
-        yield Finding("postgres", False, str(error))
-    yield await _look("redis", checks.redis(settings))
-    yield await _look("mongo", checks.mongo(settings))
+    except (LyroxError, OSError) as error:
+        yield Finding("postgres", False, sentence(error))
+    yield await look("redis", checks.redis(settings))
+    yield await look("mongo", checks.mongo(settings))
 
 
-async def _look(name: str, check: Awaitable[str]) -> Finding:
+async def look(name: str, check: Awaitable[str]) -> Finding:
+    """What a check says, or why it fails."""
     try:
         return Finding(name, True, await check)
-    except LyroxError as error:
-        return Finding(name, False, str(error))
+    except (LyroxError, OSError) as error:
+        return Finding(name, False, sentence(error))

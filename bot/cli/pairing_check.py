@@ -4,7 +4,7 @@ import asyncio
 import urllib.error
 import urllib.request
 
-from bot.cli.checks import Unwell
+from bot.cli.checks import UNREACHABLE, Unwell, reason_of
 from bot.config import Settings
 from bot.pairing.links import bygone_token
 from bot.shard import running_shards
@@ -41,6 +41,5 @@ def _status(address: str, url: str) -> int:
     except urllib.error.HTTPError as error:
         with error:
             return error.code
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise Unwell(f"{url}: cannot be reached: {reason}; {HOW}") from None
+    except UNREACHABLE as error:
+        raise Unwell(f"{url}: cannot be reached: {reason_of(error)}; {HOW}") from None

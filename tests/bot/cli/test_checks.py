@@ -1,14 +1,43 @@
 """What single checks of ``lyrox doctor`` find, and what they keep to themselves."""
 
 import re
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from bot.cli import checks
 from bot.cli.checks import Unwell
+from bot.cli.doctor import look
+from bot.cli.pairing_check import pairing_page
+from bot.config import Daemon, Settings, WhatsApp
 from bot.llm_settings import Target
-from tests.bot.cli.conftest import Loopback
+from bot.shard import hold_shard
+from bot.web_settings import Web
+from models.errors import Unavailable
+from tests.bot.cli.conftest import Loopback, Lyrox
+
+AGAIN = "correct that and try again"
+
+
+@pytest.fixture
+def gruff() -> Iterator[str]:
+    """Where something answers that speaks no HTTP."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            peer, _ = server.accept()
+            with peer:
+                peer.sendall(b"SSH-2.0-OpenSSH_9.2\x1b[2J\r\n")
+                while peer.recv(1024):
+                    pass
+
+        thread = Thread(target=answer, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+        thread.join(5)
 
 
 def at(place: str) -> Target:
@@ -39,3 +68,41 @@ async def test_a_key_stays_with_the_host_it_is_meant_for(
         await checks.target(at(asked.place))
 
     assert other.asked == []
+
+
+async def test_what_speaks_no_http_is_a_finding(
+    monkeypatch: pytest.MonkeyPatch, gruff: str
+) -> None:
+    monkeypatch.setenv("LYROX_OPENAI_API_KEY", "sk-test")
+
+    with pytest.raises(Unavailable, match=r"cannot be reached: what answers there speaks no HTTP;"):
+        await checks.target(at(gruff))
+
+
+async def test_a_page_behind_what_speaks_no_http_is_a_finding(tmp_path: Path, gruff: str) -> None:
+    web = Web(public_listen="127.0.0.1:1", public_url=f"http://{gruff}")
+    settings = Settings(daemon=Daemon(state_dir=tmp_path), web=web)
+
+    with hold_shard(tmp_path, 0), pytest.raises(Unwell, match="what answers there speaks no HTTP;"):
+        await pairing_page(settings)
+
+
+async def test_a_place_that_cannot_be_looked_at_is_a_finding(tmp_path: Path) -> None:
+    nowhere = tmp_path / ("x" * 300)
+    settings = Settings(daemon=Daemon(state_dir=nowhere), whatsapp=WhatsApp(enabled=False))
+
+    found = await look("disk", checks.disk(settings))
+
+    assert (found.ok, found.says) == (False, f"{nowhere}: File name too long; {AGAIN}")
+
+
+def test_a_configuration_that_cannot_be_looked_at_is_a_finding(
+    lyrox: Lyrox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.toml").symlink_to("x" * 300)
+
+    said = lyrox("doctor")
+
+    assert (said.code, said.err) == (1, "")
+    assert said.out == f"FAIL  config      config.toml: File name too long; {AGAIN}\n"
