@@ -1,6 +1,6 @@
 """Incidents: what is amiss with a company, from its begin to its end, and when that was told."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -74,9 +74,11 @@ async def end(company_id: UUID, kind: str, subject: str, *, at: datetime, told: 
     await _end(Incident.of(company_id).filter(kind=kind, subject=subject), at, told=told)
 
 
-async def end_expired(now: datetime) -> None:
-    """End the incidents whose time is up."""
-    await _end(Incident.everywhere().filter(ends_at__lte=now), now, told=True)
+async def end_expired(now: datetime, *, untold: Collection[str] = ()) -> None:
+    """End the incidents whose time is up; of the kinds in *untold* nobody is to hear that."""
+    expired = Incident.everywhere().filter(ends_at__lte=now)
+    await _end(expired.filter(kind__in=untold), now, told=False)
+    await _end(expired, now, told=True)
 
 
 async def _end(incidents: QuerySet[Incident], at: datetime, *, told: bool) -> None:

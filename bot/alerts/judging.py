@@ -15,6 +15,9 @@ TOO_OLD_DAY = timedelta(days=1)
 LAPSES = timedelta(minutes=15)
 """What a daemon notes as long as it sees it is over when it has not been noted for so long."""
 
+SILENT_LAPSES = frozenset({Kind.LLM_DOWN})
+"""Kinds of which nobody hears that they lapsed: whoever saw it is gone, and saw no end of it."""
+
 Data = Mapping[str, Any]
 
 
@@ -47,6 +50,8 @@ def judge(
     """What an event means; *open_kinds* are the company's open incidents."""
     if kind == "session":
         return _session(data, at, open_kinds)
+    if kind == "llm":
+        return _llm(data, at, open_kinds)
     step = _STEPS.get(kind)
     return step(subject, data, at) if step else []
 
@@ -91,10 +96,13 @@ def _too_old(_subject: str, _data: Data, at: datetime) -> list[Move]:
     return [Begin(Kind.TOO_OLD, tell_at, facts={"count": 1}, ends_at=at + TOO_OLD_DAY)]
 
 
-def _llm(_subject: str, data: Data, at: datetime) -> list[Move]:
-    if data.get("down"):
-        return [Begin(Kind.LLM_DOWN, at + TRAITS[Kind.LLM_DOWN].patience)]
-    return [End(Kind.LLM_DOWN, told=True)]
+def _llm(data: Data, at: datetime, open_kinds: Sequence[Kind]) -> list[Move]:
+    if not data.get("down"):
+        return [End(Kind.LLM_DOWN, told=True)]
+    if data.get("still") and Kind.LLM_DOWN not in open_kinds:
+        return []  # Another worker has seen them answer since.
+    tell_at = at + TRAITS[Kind.LLM_DOWN].patience
+    return [Begin(Kind.LLM_DOWN, tell_at, ends_at=at + LAPSES)]
 
 
 def _seen(kind: Kind) -> Callable[[str, Data, datetime], list[Move]]:
@@ -114,7 +122,6 @@ _STEPS: Mapping[str, Callable[[str, Data, datetime], list[Move]]] = MappingProxy
         "handover_over": lambda subject, _data, _at: [End(Kind.HAND_OVER, subject)],
         "payable": lambda subject, _data, _at: [End(Kind.NO_PAYMENT_LINK, subject)],
         "too_old": _too_old,
-        "llm": _llm,
         "aside": _seen(Kind.SET_ASIDE),
         "stopped": _seen(Kind.NOT_TAKEN_IN),
         "disk": _seen(Kind.DISK_LOW),

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from bot.alerts.composing import AGAIN, BEGUN, ENDED, language_of, zone_of
-from bot.alerts.judging import Begin, Move, judge
+from bot.alerts.judging import SILENT_LAPSES, Begin, Move, judge
 from bot.alerts.kinds import LINE_DOWN, REMIND, TRAITS, Kind
 from bot.alerts.quiet import after_quiet
 from bot.alerts.routes import routes
@@ -42,7 +42,7 @@ class Watch:
                 await Event.everywhere().filter(judged=False).order_by("id").limit(AT_ONCE)
             ):
                 await self._judge(event)
-            await incidents.end_expired(now)
+            await incidents.end_expired(now, untold=SILENT_LAPSES)
             await self._tell(await _due(now), now)
 
     async def _judge(self, event: Event) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from bot.alerts.judging import Begin, End, Move, judge
+from bot.alerts.amiss import RENEWED
+from bot.alerts.judging import LAPSES, Begin, End, Move, judge
 from bot.alerts.kinds import LINE_DOWN, TRAITS, Kind, trouble
 from bot.whatsapp.reasons import MEANINGS, Phase, Reason, WayOut
 
@@ -167,6 +168,26 @@ def test_language_models_that_fail_are_an_incident_until_one_answers() -> None:
         [(Kind.LLM_DOWN, timedelta(minutes=2))],
         [(Kind.LLM_DOWN, True)],
     )
+
+
+def test_what_one_worker_still_believes_of_the_models_begins_nothing() -> None:
+    still = {"down": True, "still": True}
+
+    assert judge("llm", "", still, AT, [Kind.OFFLINE]) == []
+    assert judge("llm", "", still, AT, [Kind.LLM_DOWN]) == judge("llm", "", {"down": True}, AT, [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [("llm", {"down": True}), ("aside", {"events": 1}), ("stopped", {"why": "disk_full"})],
+)
+def test_what_a_daemon_notes_while_it_lasts_lapses_when_it_is_noted_no_more(
+    kind: str, data: dict[str, Any]
+) -> None:
+    [move] = judge(kind, "", data, AT, [])
+
+    assert isinstance(move, Begin)
+    assert move.ends_at == AT + LAPSES > AT + 2 * RENEWED
 
 
 def test_a_change_of_stage_is_no_incident() -> None:

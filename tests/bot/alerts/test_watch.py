@@ -276,6 +276,61 @@ async def test_a_language_model_that_recovers_soon_is_never_told(scene: Scene) -
     assert await scene.after(HOUR) == []
 
 
+def own(scene: Scene) -> list[str]:
+    """What the receiver took for the scene's company: of the models every company hears."""
+    mine = str(scene.company)
+    return [one["type"] for one in scene.receiver.taken if one["company"]["id"] == mine]
+
+
+async def test_language_models_fail_for_as_long_as_it_is_noted_and_until_one_answers(
+    scene: Scene,
+) -> None:
+    scene.models.heard("gpt", "timeout", 1.0, 0)
+    await scene.after(HOUR, step=5 * MINUTE)
+    lasting = own(scene)
+    scene.models.heard("gpt", "answered", 1.0, 10)
+    await scene.after(HOUR, step=5 * MINUTE)
+
+    assert (lasting, own(scene)) == (["alert.begun"], ["alert.begun", "alert.ended"])
+
+
+async def test_language_models_of_a_worker_that_is_gone_fail_no_more_and_nobody_says_they_answer(
+    scene: Scene, open_scene: OpenScene
+) -> None:
+    scene.models.heard("gpt", "timeout", 1.0, 0)
+    await scene.after(HOUR, step=5 * MINUTE)
+
+    async with open_scene(company=scene.company, at=scene.now) as other:
+        await other.after(14 * MINUTE)
+        [before] = await other.rows("ended_at", "incidents")
+        await other.after(MINUTE)
+        [after] = await other.rows("ended_at", "incidents")
+        other.models.heard("gpt", "answered", 1.0, 10)
+        await other.after(2 * DAY, step=HOUR)
+
+    assert (before, after) == ((None,), (NOON + timedelta(hours=1, minutes=15),))
+    assert own(scene) == ["alert.begun"]
+
+
+async def test_a_worker_without_calls_does_not_contradict_one_that_is_answered(
+    scene: Scene, open_scene: OpenScene
+) -> None:
+    async with open_scene(company=scene.company) as idle:
+        for models in (scene.models, idle.models):
+            models.heard("gpt", "timeout", 1.0, 0)
+        for worker in (scene, idle, scene):
+            await worker.after(3 * MINUTE)
+        scene.models.heard("gpt", "answered", 1.0, 10)
+        await scene.after(0)
+        await idle.after(HOUR, step=5 * MINUTE)
+        ended = own(scene)
+        idle.models.heard("gpt", "timeout", 1.0, 0)
+        await idle.after(3 * MINUTE)
+
+    assert ended == ["alert.begun", "alert.ended"]
+    assert own(scene) == [*ended, "alert.begun"]
+
+
 async def test_a_company_that_is_not_active_is_not_told(scene: Scene) -> None:
     await scene.look.execute("UPDATE companies SET active = false WHERE id = $1", scene.company)
     await scene.session("logged_out")
