@@ -56,6 +56,8 @@ class _Group:
 
 def parse(words: Sequence[str]) -> Arguments:
     """Read the command line. Raises BadInput with one sentence."""
+    for word in words:
+        _check_text(word)
     parser = _Parser(prog="lyrox", description="A WhatsApp assistant for small businesses.")
     parser.add_argument(
         "--config",
@@ -68,6 +70,13 @@ def parse(words: Sequence[str]) -> Arguments:
     for describe in (_daemon, _chats, _desk, _products, _alerts, _care):
         describe(commands)
     return parser.parse_args(words)
+
+
+def _check_text(word: str) -> None:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise BadInput(f"{word!a}: is not UTF-8; write it in a terminal that speaks it") from None
 
 
 def _daemon(commands: _Group) -> None:

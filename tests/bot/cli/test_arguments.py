@@ -1,5 +1,6 @@
 """The command line's words: every command of the manual, and mistakes in one sentence."""
 
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -82,6 +83,16 @@ def test_bad_arguments_are_told_in_one_sentence(lyrox: Lyrox, words: str) -> Non
     assert said.err.startswith("lyrox: ")
     assert said.err.count("\n") == 1
     assert "--help` shows" in said.err
+
+
+@pytest.mark.parametrize("words", [("why", "caf\udce9"), ("--config", "\udcff.toml", "status")])
+def test_a_word_that_is_no_text_is_told_in_one_sentence(
+    lyrox: Lyrox, words: tuple[str, ...]
+) -> None:
+    said = lyrox(*words)
+
+    assert (said.code, said.out) == (2, "")
+    assert re.fullmatch(r"lyrox: '\S*\\udc\S+': is not UTF-8; .+\n", said.err)
 
 
 def test_help_and_version_end_well() -> None:
