@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from enum import IntEnum
+from io import TextIOWrapper
 
 from models.errors import BadInput, LyroxError, RetryLater, StartAgain, StartupRefused, Unavailable
 
@@ -49,18 +50,42 @@ _LASTING = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 
 def guarded(command: Callable[[], int]) -> int:
     """Run *command*; its exit code, or that of the error it ended with."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # What it cannot show must not end a command.
     try:
         code = command()
-        sys.stdout.flush()
+        _flush()
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain once more while it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         return Exit.BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - The process is among those that may.
-        return _told(error)
+        return _told(_placed(error))
     return code
+
+
+def _flush() -> None:
+    if sys.stdout:  # None where it was closed before we began.
+        sys.stdout.flush()
+
+
+def _silence() -> None:
+    # Nobody takes our output; Python would complain once more while it ends.
+    if sys.stdout:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _placed(error: Exception) -> Exception:
+    """*error*, or that of our output where it takes nothing; a full disk does not say where."""
+    try:
+        _flush()
+    except OSError as stuck:
+        _silence()
+        if isinstance(error, OSError) and error.filename is None:
+            stuck.filename = "standard output"
+            return stuck
+    return error
 
 
 def _told(error: Exception) -> Exit:

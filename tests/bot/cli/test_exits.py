@@ -1,8 +1,11 @@
 """Errors become exit codes and sentences in one place."""
 
+import os
 import subprocess
 import sys
-from typing import NoReturn
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+from typing import IO, NoReturn
 
 import pytest
 
@@ -116,3 +119,45 @@ def test_a_reader_that_goes_away_early_causes_no_noise() -> None:
         noise = writer.stderr.read()
 
     assert (writer.returncode, noise) == (141, b"")
+
+
+def run_into(stdout: IO[bytes] | None, *lines: str) -> tuple[int, str]:
+    """The exit code and the complaints of a command that prints to there; None: to nowhere."""
+    program = (
+        "import sys; from bot.cli.exits import guarded;"
+        " sys.exit(guarded(lambda: [print(line) for line in sys.argv[1:]] and 0))"
+    )
+    words = [sys.executable, "-c", program, *lines]
+    if stdout is None:
+        words = ["sh", "-c", 'exec "$@" >&-', "sh", *words]
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    said = subprocess.run(
+        words, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False, env=buffered
+    )
+    return said.returncode, said.stderr
+
+
+def test_a_command_without_any_output_is_done_all_the_same() -> None:
+    assert run_into(None, "x") == (0, "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a device that is full")
+@pytest.mark.parametrize("lines", [1, 500])
+def test_an_output_that_takes_nothing_is_one_sentence(lines: int) -> None:
+    with Path("/dev/full").open("wb") as full:
+        code, told = run_into(full, *["x" * 80] * lines)
+
+    assert code == 75
+    assert told == "lyrox: standard output: No space left on device; make room there\n"
+
+
+def test_an_output_that_cannot_show_a_letter_gets_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = BytesIO()
+    monkeypatch.setattr(sys, "stdout", TextIOWrapper(shown, encoding="latin-1"))
+
+    def command() -> int:
+        print("▄ año")
+        return 0
+
+    assert guarded(command) == 0
+    assert shown.getvalue().decode("latin-1") == "? año\n"
