@@ -39,8 +39,8 @@ _REMEDIES = {
     errno.EACCES: "run as the user who owns it, or give this user access",
     errno.EPERM: "run as the user who owns it, or give this user access",
     errno.EROFS: "make it writable, or configure another folder",
-    errno.ENOSPC: "make room there",
-    errno.EDQUOT: "make room there",
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
     errno.EMFILE: "raise the limit of open files",
     errno.EADDRINUSE: "end who uses it, or configure another port",
 }
