@@ -4,7 +4,7 @@ import pytest
 
 from handlers import Prompts
 from handlers.opt_out import OptOut
-from models.values import Reply, Silence
+from models.values import Reply, Sender, Silence
 from tests.handlers.making import line, turn
 
 
@@ -21,6 +21,34 @@ from tests.handlers.making import line, turn
         "unsubscribe",
         "please stop texting me",
         "ＳＴＯＰ",
+        "no me escribas",
+        "No me escriban nunca más.",
+        "no me manden más mensajes",
+        "no quiero que me escriban más",
+        "no quiero que me manden publicidad",
+        "no vuelvas a escribirme",
+        "no me escriban más a este número",
+        "déjame en paz",
+        "Hola, no me escribas más",
+        "No, no me escribas más",
+        "No me interesa, no me escriban más, gracias",
+        "ya te dije que no me escribas",
+        "STOP STOP",
+        "STOP ALL",
+        "no escriban más",
+        "nunca más me vuelvan a escribir",
+        "no quiero más publicidad",
+        "quiero que dejen de escribirme",
+        "¿pueden dejar de molestar?",
+        "sáquenme de su lista",
+        "I want to unsubscribe",
+        "quit",
+        "cancel",
+        "Cancel, please",
+        "stop sending me messages",
+        "don't text me anymore",
+        "Don’t message me again",
+        "I don't want any more messages",
     ],
 )
 async def test_a_bare_stop_is_confirmed_once(text: str, prompts: Prompts) -> None:
@@ -47,6 +75,26 @@ async def test_a_bare_stop_is_confirmed_once(text: str, prompts: Prompts) -> Non
         "👍",
         "",
         "no más harinas",
+        "no me escribas tanto texto, ¿cuánto cuesta?",
+        "no me escribas más tarde",
+        "¿por qué no me escriben?",
+        "no me mandes fotos",
+        "no me molesta",
+        "no me escribe nadie",
+        "no gracias",
+        "no quiero más",
+        "déjame pensarlo",
+        "déjame ver",
+        "quiero darme de baja del plan",
+        "no me mandes",
+        "no me llames",
+        "quiero dejar de molestar a mi familia con esto",
+        "cancel my plan",
+        "quiero cancelar",
+        "I want to quit smoking",
+        "don't stop",
+        "can you stop sending the invoice to my old address?",
+        "gracias",
     ],
 )
 def test_a_stop_inside_another_sentence_is_not_one(text: str, prompts: Prompts) -> None:
@@ -56,6 +104,41 @@ def test_a_stop_inside_another_sentence_is_not_one(text: str, prompts: Prompts) 
 def test_the_last_message_of_a_burst_decides(prompts: Prompts) -> None:
     assert OptOut(prompts).wants(turn("quiero comprar", "stop"))
     assert not OptOut(prompts).wants(turn("stop", "era broma, quiero comprar"))
+
+
+@pytest.mark.parametrize("after", ["gracias", "Por favor", "ok, gracias", "👍", "thank you", "ya"])
+def test_thanks_after_a_stop_take_nothing_back(after: str, prompts: Prompts) -> None:
+    assert OptOut(prompts).wants(turn("STOP", after))
+    assert not OptOut(prompts).wants(turn("quiero comprar", after))
+
+
+@pytest.mark.parametrize(
+    ("ours", "text"),
+    [
+        ("¿Prefieres intensidad alta o baja?", "Baja"),
+        ("¿En qué nivel estás: alto, medio o bajo? 😊", "Alto"),
+        ("¿Qué intensidad quieres?\n1. Alta\n2. Baja", "baja por favor"),
+        ("Do you want to go on or cancel?", "cancel"),
+    ],
+)
+def test_an_answer_to_our_own_choice_is_not_a_stop(ours: str, text: str, prompts: Prompts) -> None:
+    history = (line(ours, Sender.AGENT), line("hmm", number=1))
+
+    assert not OptOut(prompts).wants(turn(text, history=history))
+    assert OptOut(prompts).wants(turn("STOP", history=history))
+
+
+@pytest.mark.parametrize(
+    "ours",
+    [
+        "¿En qué te puedo ayudar?",
+        "La intensidad es baja.",
+        "¿Quieres más información? Si no, responde BAJA.",
+        "¿Quieres darte de baja?",
+    ],
+)
+def test_a_stop_after_another_question_is_one(ours: str, prompts: Prompts) -> None:
+    assert OptOut(prompts).wants(turn("Baja", history=(line(ours, Sender.AGENT),)))
 
 
 async def test_who_opted_out_meets_recorded_silence(prompts: Prompts) -> None:
@@ -68,15 +151,48 @@ async def test_who_opted_out_meets_recorded_silence(prompts: Prompts) -> None:
     assert said == Silence(reason="the customer opted out", handler="opt_out")
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("Hola, no me escriban más",),
+        ("Hola, ya les dije que no quiero nada de ustedes",),
+        ("hola", "dejen de escribir a este número de una vez"),
+        ("ALTA", "STOP"),
+        ("gracias",),
+        ("el plan de alta intensidad",),
+    ],
+)
+async def test_who_still_refuses_meets_silence(texts: tuple[str, ...], prompts: Prompts) -> None:
+    said = await OptOut(prompts).answer(turn(*texts, customer={"opted_out": True}))
+
+    assert isinstance(said, Silence)
+
+
 async def test_a_second_stop_is_not_confirmed_again(prompts: Prompts) -> None:
     said = await OptOut(prompts).answer(turn("stop", customer={"opted_out": True}))
 
     assert isinstance(said, Silence)
 
 
-@pytest.mark.parametrize("text", ["ALTA", "hola", "quiero volver", "Start", "Hola!! 👋"])
-async def test_who_comes_back_is_welcome(text: str, prompts: Prompts) -> None:
-    said = await OptOut(prompts).answer(turn(text, customer={"opted_out": True}))
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("ALTA",),
+        ("hola",),
+        ("quiero volver",),
+        ("Start",),
+        ("Hola!! 👋",),
+        ("hola buenas tardes",),
+        ("Hola, quiero comprar el plan",),
+        ("ALTA", "quiero comprar el plan"),
+        ("ALTA, quiero comprar el plan",),
+        ("¿cuánto cuesta?", "alta", "gracias"),
+        ("hola", "¿cuánto cuesta el plan?"),
+        ("ALTA", "no sé cuál plan quiero"),
+    ],
+)
+async def test_who_comes_back_is_welcome(texts: tuple[str, ...], prompts: Prompts) -> None:
+    said = await OptOut(prompts).answer(turn(*texts, customer={"opted_out": True}))
 
     assert isinstance(said, Reply)
     assert said.opt_out is False
