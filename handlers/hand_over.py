@@ -27,7 +27,10 @@ _WANT = (
     r"(?:quiero|quisiera|necesito|prefiero|deseo|puedo|puede|podria|puedes|pueden|me gustaria"
     r"|exijo|hay forma de|es posible|como hago para|dejame|dejenme) (?:\w+ ){0,3}?"
 )
-_TALK = r"(?:hablar|chatear|conversar|comunicarme|contactarme|comunicar|contactar)"
+_TALK = (
+    r"(?:hablar|chatear|conversar|comunicarme|contactarme|comunicar|contactar)"
+    r"(?: ya| ahora| mejor| directamente)?"
+)
 _PUT_THROUGH = (
     r"(?:pasame|paseme|pasenme|comunicame|comuniqueme|conectame|transfiereme|ponme"
     r"|me (?:pasas|pasan|comunicas|comunican|conectas|pued\w+ (?:pasar|comunicar|conectar)))"
@@ -82,7 +85,7 @@ _OFFERS_PERSON = re.compile(
     r"|\b(?:en que|como) (?:\w+ ){0,2}ayud|\bhow (?:can|may) (?:i|we) help\b"
 )
 _REFUSED = re.compile(
-    r"\b(?:no(?: quiero| necesito| deseo)?|(?:don t|dont|do not)(?: want| need)?(?: to)?"
+    r"\b(?:no(?: quiero| necesito| deseo)?|(?:don t|dont|not)(?: want| need)?(?: to)?"
     r"|no hace falta que) $"
 )
 # "No" that is an answer of its own, or that asks: "No, quiero …", "¿No puedo …?".
