@@ -11,7 +11,7 @@ from uuid import UUID
 from tortoise import fields
 
 from models import entries
-from models.companies import WISHES, Company
+from models.companies import WISHES, Company, json_object
 from models.errors import BadInput
 from models.events import Event
 from models.inbox import Inbound
@@ -83,7 +83,7 @@ async def addressees(company_ids: Iterable[UUID]) -> dict[UUID, Addressee]:
 
 def _addressee(company: Company, own: AlertSetting | None) -> Addressee:
     wishes = _wishes(company)
-    session = _mapping(company.whatsapp_session_data)
+    session = json_object(company.whatsapp_session_data)
     return Addressee(
         company_id=company.id,
         slug=company.slug,
@@ -105,7 +105,7 @@ def _wishes(company: Company) -> dict[str, str]:
     said: object = company.metadata or {}
     refused = [] if isinstance(said, Mapping) else ["metadata: is no object"]
     found = {}
-    for field, value in _mapping(said).items():
+    for field, value in json_object(said).items():
         try:
             if field in WISHES and value not in (None, ""):
                 found[field] = str(WISHES[field](field, str(value)))
@@ -115,10 +115,6 @@ def _wishes(company: Company) -> dict[str, str]:
         told = {"company": company.slug, "why": "; ".join(refused)}
         log.warning("a company's wish is passed over", extra=told)
     return found
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _text(value: object) -> str | None:

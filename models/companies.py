@@ -130,7 +130,7 @@ async def set_company(ref: str, values: Mapping[str, str]) -> Company:
     async with company_scope(company.id):
         if wishes:
             row = await Company.of(company.id).select_for_update().get()
-            checked["metadata"] = (row.metadata or {}) | wishes
+            checked["metadata"] = json_object(row.metadata) | wishes
         await Company.of(company.id).update(**checked)
         return await Company.of(company.id).get()
 
@@ -139,6 +139,11 @@ async def pause_company(company_id: UUID, paused: bool) -> None:
     """Silence the persona in every chat of a company, or let it speak again."""
     async with company_scope(company_id):
         await Company.of(company_id).update(paused=paused)
+
+
+def json_object(value: object) -> dict[str, object]:
+    """What a JSONB column holds; nothing where somebody wrote no object there."""
+    return dict(value) if isinstance(value, Mapping) else {}
 
 
 def check_fields(

@@ -8,7 +8,7 @@ from bot.cli.arguments import Arguments
 from bot.cli.output import table
 from bot.cli.stores import open_database
 from bot.config import Settings, find, load
-from models.companies import Company
+from models.companies import Company, json_object
 from models.companies import add_company as add
 from models.companies import find_company as look_up
 from models.companies import list_companies as all_companies
@@ -152,8 +152,8 @@ def _facts(company: Company) -> dict[str, object]:
         "whatsapp_connected": company.whatsapp_connected,
         "whatsapp_last_connected": company.whatsapp_last_connected,
         "subscription_plan": company.subscription_plan,
-        "language": (company.metadata or {}).get("language"),
-        "time_zone": (company.metadata or {}).get("time_zone"),
+        "language": json_object(company.metadata).get("language"),
+        "time_zone": json_object(company.metadata).get("time_zone"),
         "brand_personality": company.brand_personality,
         "system_prompt": company.system_prompt,
     }

@@ -19,7 +19,7 @@ from bot.web.visitors import Visitors
 from bot.whatsapp.files import CompanyFiles
 from bot.whatsapp.pairing import Decide, Pairing
 from bot.whatsapp.states import Reason, State
-from models.companies import Company, company_of
+from models.companies import Company, company_of, json_object
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +89,6 @@ def _is_active(company: Company) -> bool:
 
 def _recorded(company: Company) -> State:
     """What its holder said last."""
-    word = str((company.whatsapp_session_data or {}).get("reason"))
+    word = str(json_object(company.whatsapp_session_data).get("reason"))
     known = word in {reason.value for reason in Reason}
     return State(Reason(word) if known else Reason.NEVER_PAIRED)

@@ -1,5 +1,6 @@
 """The operator's desk: companies, products, the seed and the migrations, on a real PostgreSQL."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.bot.cli.conftest import Lyrox, write_config
+from tests.builders import admin
 
 Desk = Callable[..., str]
 
@@ -53,6 +55,22 @@ def test_a_company_is_known_by_its_slug_and_by_its_uuid(desk: Desk, acme: str) -
     facts = shown(desk, acme)
 
     assert shown(desk, str(facts["id"])) == facts
+
+
+def test_metadata_that_is_no_object_is_passed_over_and_mended(
+    desk: Desk, acme: str, database: str
+) -> None:
+    async def spoil() -> None:
+        look = await admin(database)
+        await look.execute("UPDATE companies SET metadata = '[1]' WHERE slug = $1", acme)
+        await look.close()
+
+    asyncio.run(spoil())
+    assert shown(desk, acme)["language"] is None
+
+    desk("company", "set", acme, "--language", "en")
+
+    assert shown(desk, acme)["language"] == "en"
 
 
 def test_a_long_personality_is_read_from_a_file(desk: Desk, acme: str, tmp_path: Path) -> None:
