@@ -6,11 +6,10 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 from handlers.base import Message, Prompt
 from handlers.links import mails, without_links
-from handlers.money import price_text, sums, without_accents
+from handlers.money import Sum, price_text, readable, sums
 from handlers.prompts import Prompts, fill
 from models.text import bare, cut, one_line, squeeze, visible, words
 from models.values import CompanyCard, Kind, Line, ProductCard, Sender, Turn
@@ -55,7 +54,7 @@ class Opening:
     owner: frozenset[str]
     owner_text: str
     owner_mails: frozenset[str]
-    described: frozenset[tuple[Decimal, str]]
+    told_sums: frozenset[Sum]
 
 
 class Briefs:
@@ -119,9 +118,9 @@ class Briefs:
             owner=frozenset().union(
                 *(runs(_words(text), OWNER_WORDS) for text in (house_rules, personality))
             ),
-            owner_text=without_accents(bare(owner_text)),
+            owner_text=readable(bare(owner_text)),
             owner_mails=mails(owner_text),
-            described=sums(without_accents(bare(described))),
+            told_sums=sums(readable(bare(described))),
         )
 
     def _customer(self, turn: Turn) -> str:

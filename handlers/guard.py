@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from handlers.answer import Action, Answer
 from handlers.brief import OWNER_WORDS, RULE_WORDS, Opening, runs
+from handlers.discounts import unknown_discount
 from handlers.links import without_links
-from handlers.money import unknown_discount, unknown_price, without_accents
+from handlers.money import readable, unknown_price
 from models.text import bare, cut, squeeze, visible, words
 from models.values import CompanyCard, ProductCard, Stage
 
@@ -33,11 +34,11 @@ def inspect(answer: Answer, company: CompanyCard, opening: Opening) -> Verdict:
     """Strip what can be stripped from *answer* and name what cannot be sent."""
     raw = visible(answer.text[:_READ_CHARACTERS])
     said = _unlinked(raw, opening)
-    plain = without_accents(bare(said))
+    plain = readable(bare(said))
     text = cut(squeeze(_BOLD.sub(r"*\1*", _HEADING.sub("", said))), TEXT_CHARACTERS)
     checks = {
         "no_text": not text,
-        "unknown_price": unknown_price(plain, company.products, described=opening.described),
+        "unknown_price": unknown_price(plain, company.products, told=opening.told_sums),
         "unknown_discount": unknown_discount(plain, opening.owner_text),
         "leak": _leaks(raw, opening),
         "unknown_product": _names_unknown_product(answer.actions, company),

@@ -4,70 +4,58 @@ import re
 from collections.abc import Iterable, Iterator, Set
 from decimal import Decimal
 
+from handlers.currencies import AFTER, BEFORE, currency
+from handlers.numerals import FIGURES, WORDS, amount
 from models.values import ProductCard
 
-_SIGNS = {
-    "$": "", "us$": "USD", "u$s": "USD", "usd": "USD", "€": "EUR", "eur": "EUR", "£": "GBP",
-    "gbp": "GBP", "s/": "PEN", "s/.": "PEN", "r$": "BRL", "brl": "BRL", "bs": "VES BOB",
-    "bs.": "VES BOB", "mxn": "MXN", "mx$": "MXN", "cop": "COP", "ars": "ARS", "clp": "CLP",
-    "uyu": "UYU", "crc": "CRC", "gtq": "GTQ", "usdt": "USDT",
-}  # fmt: skip
-"""Signs and codes that stand before or after a sum; an empty currency fits them all."""
-
-_NAMES = {
-    "dolar": "USD", "dolares": "USD", "dollar": "USD", "dollars": "USD", "bucks": "USD",
-    "euro": "EUR", "euros": "EUR", "soles": "PEN", "reales": "BRL", "bolivares": "VES",
-    "bolivianos": "BOB", "colones": "CRC", "quetzales": "GTQ", "lempiras": "HNL",
-    "guaranies": "PYG", "peso": "MXN COP ARS CLP UYU DOP", "pesos": "MXN COP ARS CLP UYU DOP",
-}  # fmt: skip
-"""Names that stand after a sum; pounds are left out, because people lose them too."""
-
-_CAPITALS = "VES|PEN|BOB|DOP|PYG|HNL|NIO|PAB|CAD|AUD|CHF|JPY"
-"""Codes that are words in small letters ("ves") or too rare to read otherwise."""
+Sum = tuple[Decimal | str, str]
+"""An amount, as a number or as the words that spell it, and its currencies (empty: any)."""
 
 _ACCENTS = str.maketrans("áéíóúüÁÉÍÓÚÜ", "aeiouuAEIOUU")
+_MARK = re.compile(r"(?<!\d)[*_~`]+|[*_~`]+(?!\d)")
+"""What WhatsApp shows as bold, italic, struck out or fixed width, not "4*5"."""
 
-
-def _either(*tables: dict[str, str]) -> str:
-    listed = sorted((word for table in tables for word in table), key=len, reverse=True)
-    return "|".join((*map(re.escape, listed), f"(?-i:{_CAPITALS})"))
-
-
-_NUMBER = re.compile(
-    r"(?<!\d)\d+(?:[.,'’ ]\d{3}(?!\d))*(?:[.,]\d{1,2}(?!\d))?(?:\s*(?:mil|k|millones|millon)\b)?",
+_NUMBER = re.compile(FIGURES, re.IGNORECASE | re.VERBOSE)
+_BEFORE = re.compile(rf"({BEFORE})[\s:=()\[\]]*$", re.IGNORECASE)
+_AFTER = re.compile(
+    rf"\)?\s*(?:de\s+)?({AFTER})|\s*[(\[]\s*({AFTER})\s*[)\]]",
     re.IGNORECASE,
 )
-_BEFORE = re.compile(rf"(?<!\w)({_either(_SIGNS)})\s*$", re.IGNORECASE)
-_AFTER = re.compile(rf"\s*(?:de\s+)?({_either(_SIGNS, _NAMES)})(?!\w)", re.IGNORECASE)
+_SPELLED = re.compile(
+    rf"(?<!\d\ ) (?!un\ peso\b) ({WORDS}) \s+ (?:de\s+)? ({AFTER})", re.IGNORECASE | re.VERBOSE
+)
 _SPOKEN = re.compile(
-    r"\b(?:cuestan?|vale|valen|costaria|sale (?:en|a)|salen (?:en|a)|te l[oa]s? dejo (?:en|a)"
-    r"|precio(?: \w+)? (?:es|de|seria)(?: de)?|por solo|a solo|costs?|price is)\s*:?\s*"
-    r"(?:solo |unos |only )?$",
-    re.IGNORECASE,
+    r"""
+    \b(?: cuestan? | costaria | valen? | salen?\ (?:en|a) | te\ l[oa]s?\ dejo\ (?:en|a)
+        | por\ solo | a\ solo | costs? | price\ is
+        | precios? (?:\ \w+)? \ (?:es|de|seria) (?:\ de)?
+        | (?:precio|price|costo|cost|valor|tarifa|inversion|total)s? (?:\ \w+){0,4}? \s*[:=→–—-]
+        | precio | price )
+    [\s:=→–—•"'«“(\[-]*
+    (?: (?:solo|unos|apenas|desde|only|just|about|from)\ | [\d.,]+\ )?
+    $""",
+    re.IGNORECASE | re.VERBOSE,
 )
-_UNIT = re.compile(
-    r"\s*(?:%|dias?|semanas?|mes(?:es)?|horas?|min|kg|kilos|personas|veces|anos?|days?|weeks?)",
-    re.IGNORECASE,
+_COUNTED = re.compile(
+    r"""
+    \s* (?: % | :\d\d
+          | (?: por\ ?ciento | dias? | semanas? | mes(?:es)? | a[nñ]os? | horas? | h | hs | hrs?
+              | min(?:uto)?s? | seg(?:undo)?s? | [ap]\.?m | kilos? | kg | gr? | gramos? | libras
+              | lb | km | m | cm | kilometros? | metros? | millas? | cuadras? | pasos? | personas?
+              | veces | clases? | sesion(?:es)? | planes | productos? | cupos? | lugares
+              | ejercicios? | comidas? | recetas? | repeticiones | series | k?cal | calorias? | cuotas? | pagos?
+              | days? | weeks? | months? | years? | hours? | minutes? | blocks? | people | times
+              | class(?:es)? | sessions? | meals? | steps? )\b )
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
-_NUMERAL = (
-    r"(?:un|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|once|doce|quince|veint\w*|treinta"
-    r"|cuarenta|cincuenta|sesenta|setenta|ochenta|noventa|cien\w*|\w+cientos|mil|one|two|five|ten"
-    r"|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand)"
-)
-_IN_WORDS = re.compile(
-    rf"(?<!\d )\b{_NUMERAL}(?:[ -](?:y |and )?\w+)?\s+$",
-    re.IGNORECASE,
-)
-_COIN = re.compile(r"\b(?:dolar(?:es)?|dollars?|euros?|pesos?|soles)\b", re.IGNORECASE)
+"""What a number counts that is no price: "cuesta 30 minutos al día"."""
+
+_FIRST_ITEM = re.compile(r"1[.)\u20e3-]")
+"""What a list begins with: "El precio es:\\n1. Plan, 45 USD"."""
+
 _NEAR = 48
 """How far before a number the words that make it a price are looked for."""
-
-_DISCOUNT = re.compile(
-    r"(?<![\d.,])(?P<first>\d+(?:[.,]\d+)?)\s?%\s*(?:de\s+)?(?:descuento|dcto|rebaja|menos|off|discount)"
-    r"|(?:descuento|rebaja|discount|promo\w*)\s+(?:\w+\s+){0,2}(?P<second>\d+(?:[.,]\d+)?)\s?%",
-    re.IGNORECASE,
-)
-_SCALE = {"mil": 1000, "k": 1000, "millon": 1_000_000, "millones": 1_000_000}
 
 
 def price_text(product: ProductCard) -> str:
@@ -75,63 +63,61 @@ def price_text(product: ProductCard) -> str:
     return f"{product.price:.2f} {product.currency}"
 
 
-def without_accents(text: str) -> str:
-    """*text* (already `models.text.bare`) as this module's functions read it."""
-    return text.translate(_ACCENTS)
+def readable(text: str) -> str:
+    """*text* (already `models.text.bare`) as prices are looked for: no accents, no bold."""
+    return _MARK.sub("", text.translate(_ACCENTS))
 
 
-def sums(text: str) -> frozenset[tuple[Decimal, str]]:
-    """The sums named in *text*, each with its currencies (empty: any)."""
-    return frozenset(_sums(text))
+def sums(text: str) -> frozenset[Sum]:
+    """The sums named in *text*, which is `readable`."""
+    return frozenset((*_in_figures(text), *_in_words(text)))
 
 
-def unknown_price(
-    text: str, products: Iterable[ProductCard], *, described: frozenset[tuple[Decimal, str]]
-) -> bool:
-    """Whether *text* names a sum that is no product's price and not *described* with one."""
-    known = {(product.price, product.currency.upper()) for product in products} | described
-    return any(not _is_known(*named, known) for named in _sums(text)) or _in_words(text)
+def unknown_price(text: str, products: Iterable[ProductCard], *, told: Set[Sum]) -> bool:
+    """Whether *text* names a sum that is no product's price and not *told* by the owner."""
+    known = {(product.price, product.currency.upper()) for product in products} | told
+    return any(not _is_known(*named, known) for named in sums(text))
 
 
-def unknown_discount(text: str, owner_text: str) -> bool:
-    """Whether *text* offers a percentage off that the owner's own words do not name."""
-    if "%" not in text:
-        return False
-    for found in _DISCOUNT.finditer(text):
-        share = found["first"] or found["second"]
-        if not re.search(rf"(?<![\d.,]){re.escape(share)}\s?%", owner_text):
-            return True
-    return False
-
-
-def _sums(text: str) -> Iterator[tuple[Decimal, str]]:
+def _in_figures(text: str) -> Iterator[Sum]:
+    taken = 0
     for found in _NUMBER.finditer(text):
         start, end = found.span()
-        before = _BEFORE.search(text[max(0, start - _NEAR) : start])
-        after = _AFTER.match(text, end)
-        codes = {_currency(sign[1]) for sign in (before, after) if sign}
+        before, after = _sign_before(text, start, end, taken), _AFTER.match(text, end)
+        if after and "\n" not in after.group():
+            taken = after.end()
+        codes = {currency(_sign(beside)) for beside in (before, after) if beside}
         if codes or _is_spoken(text, start, end):
-            yield _amount(found.group()), "/".join(sorted(codes - {""}))
+            yield amount(found.group()), "/".join(sorted(codes - {""}))
+
+
+def _in_words(text: str) -> Iterator[Sum]:
+    for found in _SPELLED.finditer(text):
+        yield found[1].casefold(), currency(found[2])
+
+
+def _sign(found: re.Match[str]) -> str:
+    sign: str = next(filter(None, found.groups()))
+    return sign
+
+
+def _sign_before(text: str, start: int, end: int, taken: int) -> re.Match[str] | None:
+    """The sign before a number, unless it is another's: "45 USD (30 días)", "45 USD\\n2. Reto"."""
+    sign = _BEFORE.search(text, max(0, start - _NEAR), start)
+    if sign is None or sign.start() >= taken:
+        return sign
+    apart = text[sign.end(1) : start].strip(" ") or _COUNTED.match(text, end)
+    return None if apart else sign
 
 
 def _is_spoken(text: str, start: int, end: int) -> bool:
     """Whether words alone make the number a price: "te lo dejo en 60", not "cuesta 3 meses"."""
     near = text[max(0, start - _NEAR) : start]
-    return bool(_SPOKEN.search(near)) and not _UNIT.match(text, end)
+    listed = near.rstrip(" ").endswith("\n") and _FIRST_ITEM.match(text, start)
+    return bool(_SPOKEN.search(near)) and not (listed or _COUNTED.match(text, end))
 
 
-def _in_words(text: str) -> bool:
-    """Whether a price is spelled out, where nobody can check it."""
-    coins = (text[max(0, found.start() - _NEAR) : found.start()] for found in _COIN.finditer(text))
-    return any(_IN_WORDS.search(near) for near in coins)
-
-
-def _currency(sign: str) -> str:
-    word = sign.casefold()
-    return _SIGNS.get(word, _NAMES.get(word, sign))
-
-
-def _is_known(amount: Decimal, currencies: str, known: Set[tuple[Decimal, str]]) -> bool:
+def _is_known(amount: Decimal | str, currencies: str, known: Set[Sum]) -> bool:
     """Whether each currency named beside *amount* fits one known price of that amount."""
     asked = [set(either.split()) for either in currencies.split("/") if either]
     return (
@@ -141,14 +127,3 @@ def _is_known(amount: Decimal, currencies: str, known: Set[tuple[Decimal, str]])
         )
         or (amount, currencies) in known
     )
-
-
-def _amount(text: str) -> Decimal:
-    digits = re.match(r"[\d.,'’ ]*\d", text)
-    number = digits.group() if digits else "0"
-    scale = _SCALE.get(text[len(number) :].strip(), 1)
-    if re.search(r"[.,]\d{1,2}$", number):
-        whole, cents = re.split(r"[.,](?=\d{1,2}$)", number)
-    else:
-        whole, cents = number, "0"
-    return Decimal(f"{re.sub(r'[^0-9]', '', whole)}.{cents}") * scale

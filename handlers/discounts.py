@@ -1,0 +1,38 @@
+"""Discounts are the owner's to give: this module finds those in a text that nobody gave."""
+
+import re
+
+from handlers.numerals import WORDS
+
+_SHARE = rf"(?:(?<![\d.,]) \d+(?:[.,]\d+)? | {WORDS})"
+_PERCENT = r"\s?(?: % | (?:por\s?ciento|per\s?cent)\b )"
+_NO_MONEY = (
+    r"(?! \s+ (?:de|del|of) \s+ (?:tu|su|your|grasa|peso|masa|tiempo|body|fat|weight|time)\b )"
+)
+"""Weight and time are lost and saved too."""
+_DISCOUNT = re.compile(
+    rf"""
+      (?P<first>{_SHARE}) {_PERCENT} \s* (?:de\s+|mas\s+)?
+      (?: descuento | dcto | dto | rebaja | menos {_NO_MONEY} | barat | ahorro
+        | off | discount | less | cheaper )
+    | \b (?: descuento | dcto | rebaj[aeo]\w* | descont\w+ | descuent[aeo]\w* | ahorr[aeo]\w*
+           | discount | save | promo\w* )
+      [\s:=(-]+ (?:\w+\s+){{0,3}}
+      (?!100\s?%\s\w) (?P<second>{_SHARE}) {_PERCENT} {_NO_MONEY}
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def unknown_discount(text: str, owner_text: str) -> bool:
+    """Whether *text* offers a percentage off that the owner's own words do not name.
+
+    Both are texts as `handlers.money.readable` leaves them.
+    """
+    shares = (found["first"] or found["second"] for found in _DISCOUNT.finditer(text))
+    return any(not _names(owner_text, share) for share in shares)
+
+
+def _names(owner_text: str, share: str) -> bool:
+    written = rf"(?<![\d.,\w]) {re.escape(share)} {_PERCENT}"
+    return bool(re.search(written, owner_text, re.IGNORECASE | re.VERBOSE))

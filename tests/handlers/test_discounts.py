@@ -1,0 +1,71 @@
+"""A discount is the owner's to give."""
+
+import pytest
+
+from handlers import Prompts
+from handlers.brief import Briefs
+from handlers.guard import inspect
+from models.values import CompanyCard
+from tests.handlers.making import answer, company
+
+
+@pytest.fixture(scope="module")
+def briefs(prompts: Prompts) -> Briefs:
+    return Briefs(prompts)
+
+
+def problems(briefs: Briefs, text: str, card: CompanyCard) -> tuple[str, ...]:
+    return inspect(answer(text), card, briefs.opening(card)).problems
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "20% de descuento",
+        "20 por ciento de descuento",
+        "veinte por ciento de descuento",
+        "Descuento: *20%*",
+        "*20%* de descuento",
+        "20% de *descuento*",
+        "Descuento (20%)",
+        "El descuento es hoy del 20 %",
+        "rebajamos 20%",
+        "Te rebajo un 20%",
+        "Te descuento un 20%",
+        "Ahorras 20%",
+        "20% más barato",
+        "20% de rebaja",
+        "Take 20% off",
+        "Save 20%",
+        "a 20 percent discount",
+        "10.20% de descuento",
+    ],
+)
+def test_an_invented_discount_is_held_back(text: str, briefs: Briefs) -> None:
+    card = company(brand_personality="Das 10% de descuento a quien vuelve.")
+
+    assert problems(briefs, text, card) == ("unknown_discount",)
+
+
+@pytest.mark.parametrize(
+    "written", ["10% de descuento", "10 por ciento de descuento", "Descuento: *10 %*"]
+)
+@pytest.mark.parametrize(
+    "text", ["10% de descuento", "*10 %* de descuento", "Un descuento del 10 por ciento"]
+)
+def test_the_owners_discount_is_told_in_any_form(text: str, written: str, briefs: Briefs) -> None:
+    assert problems(briefs, text, company(system_prompt=written)) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Promo con planes 100% personalizados",
+        "Puedes rebajar 20% de tu peso",
+        "El 80% es la comida",
+        "Descuento no hay. El 90% de la gente termina",
+        "Mejoras un 20% por semana",
+    ],
+)
+def test_other_shares_are_no_discount(text: str, briefs: Briefs) -> None:
+    assert problems(briefs, text, company()) == ()
