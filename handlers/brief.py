@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from handlers.base import Message, Prompt
 from handlers.links import mails, without_links
-from handlers.money import Sum, price_text, readable, sums
+from handlers.money import Sum, permitted_sums, price_text, readable, sums
 from handlers.prompts import Prompts, fill
 from models.text import bare, cut, one_line, squeeze, visible, words
 from models.values import CompanyCard, Kind, Line, ProductCard, Sender, Turn
@@ -44,7 +44,8 @@ class Opening:
     """The stable beginning of a company's prompt, and what the guard must know of it.
 
     ``secrets`` are runs of words nobody may read in an answer: eight of our rules, twenty of
-    the owner's own text (which is there to be used, not recited).
+    the owner's own text (which is there to be used, not recited). ``told_sums`` are those that a
+    product's description or the house rules name.
     """
 
     text: str
@@ -120,7 +121,8 @@ class Briefs:
             ),
             owner_text=readable(bare(owner_text)),
             owner_mails=mails(owner_text),
-            told_sums=sums(readable(bare(described))),
+            told_sums=sums(readable(bare(described)))
+            | permitted_sums(readable(bare(f"{house_rules}\n{personality}"))),
         )
 
     def _customer(self, turn: Turn) -> str:

@@ -43,9 +43,9 @@ _COUNTED = re.compile(
               | min(?:uto)?s? | seg(?:undo)?s? | [ap]\.?m | kilos? | kg | gr? | gramos? | libras
               | lb | km | m | cm | kilometros? | metros? | millas? | cuadras? | pasos? | personas?
               | veces | clases? | sesion(?:es)? | planes | productos? | cupos? | lugares
-              | ejercicios? | comidas? | recetas? | repeticiones | series | k?cal | calorias? | cuotas? | pagos?
-              | days? | weeks? | months? | years? | hours? | minutes? | blocks? | people | times
-              | class(?:es)? | sessions? | meals? | steps? )\b )
+              | ejercicios? | comidas? | recetas? | repeticiones | series | k?cal | calorias?
+              | cuotas? | pagos? | days? | weeks? | months? | years? | hours? | minutes?
+              | blocks? | people | times | class(?:es)? | sessions? | meals? | steps? )\b )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -56,6 +56,9 @@ _FIRST_ITEM = re.compile(r"1[.)\u20e3-]")
 
 _NEAR = 48
 """How far before a number the words that make it a price are looked for."""
+
+_CLAUSE = re.compile(r"[.,;!?()]+(?:\s|$)|\n")
+_FORBIDS = re.compile(r"\b(?:no|nunca|jamas|ni|minimo|never|not|don'?t|minimum)\b", re.IGNORECASE)
 
 
 def price_text(product: ProductCard) -> str:
@@ -71,6 +74,12 @@ def readable(text: str) -> str:
 def sums(text: str) -> frozenset[Sum]:
     """The sums named in *text*, which is `readable`."""
     return frozenset((*_in_figures(text), *_in_words(text)))
+
+
+def permitted_sums(rules: str) -> frozenset[Sum]:
+    """The sums in an owner's *rules*, but none of a clause like "nunca bajes de 40 USD"."""
+    clauses = (clause for clause in _CLAUSE.split(rules) if not _FORBIDS.search(clause))
+    return frozenset().union(*map(sums, clauses))
 
 
 def unknown_price(text: str, products: Iterable[ProductCard], *, told: Set[Sum]) -> bool:

@@ -175,3 +175,26 @@ def test_a_price_the_owner_spelled_out_may_be_told_so(briefs: Briefs) -> None:
 
     assert problems(briefs, "Trae un bono de treinta dólares", card) == ()
     assert problems(briefs, "Trae un bono de cuarenta dólares", card) == ("unknown_price",)
+
+
+@pytest.mark.parametrize("field", ["system_prompt", "brand_personality"])
+def test_a_sum_of_the_house_rules_may_be_told(field: str, briefs: Briefs) -> None:
+    card = company(**{field: "Se paga en 3 cuotas de 15 USD, sin interés. Envío: *5 USD*."})
+
+    assert problems(briefs, "Puedes pagar 3 cuotas de 15 USD; el envío 5.00 USD", card) == ()
+    assert problems(briefs, "Puedes pagar 3 cuotas de 10 USD", card) == ("unknown_price",)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "Nunca bajes de 40 USD.",
+        "Si regatean, no aceptes 40 USD.",
+        "El mínimo son 40 USD",
+        "Never go below 40 USD.",
+    ],
+)
+def test_a_sum_the_house_rules_forbid_stays_inside(rule: str, briefs: Briefs) -> None:
+    card = company(system_prompt=f"Atendemos de 9 a 5.\n{rule}")
+
+    assert problems(briefs, "Te lo dejo en 40 USD", card) == ("unknown_price",)
