@@ -45,7 +45,7 @@ class Action(_Strict):
     """Something our code shall do; the model only names it and the product."""
 
     kind: Literal["send_payment_link", "send_picture", "hand_over"]
-    product_ref: str | None
+    product_ref: str | None = None
 
 
 class Answer(_Strict):
@@ -60,10 +60,16 @@ class Answer(_Strict):
 
 
 def answer_schema() -> dict[str, Any]:
-    """The JSON schema of `Answer` in the strict form: no references, titles or defaults."""
+    """The JSON schema of `Answer` in the strict form: no references, titles or defaults.
+
+    It asks for every field; what a model leaves out all the same is read as its default.
+    """
     schema = Answer.model_json_schema()
     plain: dict[str, Any] = _inlined(schema, schema.pop("$defs", {}))
     return plain
+
+
+_LEFT_OUT = {"title", "description", "default"}
 
 
 def _inlined(node: Any, named: Mapping[str, Any]) -> Any:
@@ -73,5 +79,7 @@ def _inlined(node: Any, named: Mapping[str, Any]) -> Any:
         return node
     if "$ref" in node:
         return _inlined(named[node["$ref"].rsplit("/", 1)[-1]], named)
-    kept = {key: value for key, value in node.items() if key not in {"title", "description"}}
+    kept = {key: value for key, value in node.items() if key not in _LEFT_OUT}
+    if isinstance(kept.get("properties"), dict):
+        kept["required"] = list(kept["properties"])
     return {key: _inlined(value, named) for key, value in kept.items()}

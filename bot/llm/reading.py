@@ -7,7 +7,7 @@ from typing import TypedDict
 from pydantic import ValidationError
 
 from bot.llm.faults import Fault, Outcome
-from handlers.answer import Answer
+from handlers.answer import Action, Answer
 from models.text import clean
 
 LARGEST_BODY = 1_000_000
@@ -78,6 +78,7 @@ def salvaged(content: str) -> Answer | None:
     if not isinstance(whole, dict):
         return None
     known = {key: whole[key] for key in Answer.model_fields if key in whole}
+    known["actions"] = _actions(whole.get("actions"))
     for _ in range(2):
         try:
             return Answer.model_validate_json(json.dumps({**_SAFE, **known}))
@@ -85,6 +86,19 @@ def salvaged(content: str) -> Answer | None:
             wrong = {item["loc"][0] for item in error.errors() if item["loc"]}
             known = {key: value for key, value in known.items() if key not in wrong}
     return None
+
+
+def _actions(given: object) -> list[dict[str, object]]:
+    """The readable ones, so that a payment link is not lost with an action beside it."""
+    readable = []
+    for action in given if isinstance(given, list) else []:
+        known = {key: _dict(action)[key] for key in Action.model_fields if key in _dict(action)}
+        try:
+            Action.model_validate(known)
+        except ValidationError:
+            continue
+        readable.append(known)
+    return readable
 
 
 def _loaded(body: bytes) -> dict[str, object] | None:

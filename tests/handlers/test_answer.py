@@ -59,13 +59,21 @@ def test_confidence_ends_up_between_zero_and_one(given: float, kept: float) -> N
         {"intent": "venta"},
         {"stage": "vip"},
         {"actions": [{"kind": "send_money", "product_ref": None}]},
-        {"actions": [{"kind": "hand_over"}]},
         {"extra": True},
     ],
 )
 def test_anything_else_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         answer(**changes)
+
+
+def test_an_action_without_a_product_may_leave_it_out() -> None:
+    plain = answer().model_dump(mode="json")
+    actions = [{"kind": "hand_over"}, {"kind": "send_payment_link", "product_ref": "P1"}]
+
+    read = Answer.model_validate_json(json.dumps({**plain, "actions": actions}))
+
+    assert [action.product_ref for action in read.actions] == [None, "P1"]
 
 
 def test_a_lone_surrogate_in_the_json_is_refused() -> None:
