@@ -36,6 +36,9 @@ _UNSEEN = {
 }
 """What comes without words that say it all."""
 
+_TELLABLE = "ver imágenes ni documentos"
+"""In the rule that an honest answer repeats: what we cannot see or hear."""
+
 _TAG = re.compile(r"<\s*/?\s*m-\w*\s*>?")
 
 
@@ -66,7 +69,7 @@ class Briefs:
     ) -> None:
         self._prompts = prompts
         self._now = now
-        self._rules = runs(_words(fill(prompts.rules, company=" ", canary=" ")), RULE_WORDS)
+        self._rules = _secret(fill(prompts.rules, company=" ", canary=" "))
         self._openings: dict[CompanyCard, Opening] = {}
 
     def opening(self, company: CompanyCard) -> Opening:
@@ -161,6 +164,11 @@ def runs(said: Sequence[str], length: int) -> frozenset[str]:
     """Every run of *length* words in *said*, as the guard compares them."""
     starts = range(len(said) - length + 1)
     return frozenset(" ".join(said[start : start + length]) for start in starts)
+
+
+def _secret(rules: str) -> frozenset[str]:
+    kept = (line for line in rules.splitlines() if _TELLABLE not in line)
+    return runs(_words("\n".join(kept)), RULE_WORDS)
 
 
 def _words(text: str) -> list[str]:

@@ -166,6 +166,14 @@ def test_our_rules_and_the_canary_stay_inside(briefs: Briefs, prompts: Prompts) 
     assert judge(briefs, "Los precios que existen están en el catálogo.").problems == ()
 
 
+def test_what_we_cannot_see_or_hear_may_be_told(briefs: Briefs) -> None:
+    told = (
+        "No puedo ver imágenes ni documentos ni escuchar audios; si me lo cuentas por escrito, sí."
+    )
+
+    assert judge(briefs, told).problems == ()
+
+
 def test_the_owners_text_may_be_used_but_not_recited(briefs: Briefs) -> None:
     facts = " ".join(f"palabra{number}" for number in range(30))
     card = company(system_prompt=facts)
