@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -169,6 +170,48 @@ async def test_an_endless_header_is_cut_off() -> None:
 
         writer.close()
     assert answer.startswith(b"HTTP/1.0 400 ")
+
+
+@pytest.mark.parametrize("said", [b"X: " + b"secret" * 4000, b"sec ret: secret", b"\0secret"])
+async def test_what_cannot_be_read_is_in_no_log_and_in_no_answer(
+    said: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    async with listening("127.0.0.1:0", web.Application(), public=True) as address:
+        answer = await said_to(address, b"GET / HTTP/1.1\r\nHost: localhost\r\n" + said)
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.0 400 ")
+    assert b"no-store" in head
+    assert body == b"400 Bad Request\n"
+    assert not re.search(rb"secret|python|aiohttp", answer, re.IGNORECASE)
+    assert [record.getMessage() for record in caplog.records] == ["a request cannot be read"]
+    assert caplog.records[0].exc_info is None
+    assert "secret" not in str(caplog.records[0].__dict__)
+
+
+async def test_a_fault_of_ours_is_told_with_its_traceback(
+    client: ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails(_: web.Request) -> web.Response:
+        raise KeyError("ours")
+
+    app = web.Application()
+    app.router.add_get("/", fails)
+    async with listening("127.0.0.1:0", app) as address:
+        status, body = await _ask(client, f"http://{address}/")
+
+    assert (status, "ours" in body) == (500, False)
+    assert [record.exc_info is None for record in caplog.records] == [False]
+
+
+async def said_to(address: str, said: bytes) -> bytes:
+    host, _, port = address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(said + b"\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    return answer
 
 
 async def test_a_connection_that_says_nothing_is_closed() -> None:

@@ -332,6 +332,14 @@ async def test_a_wish_that_nobody_knows_changes_nothing(client: ClientSession, s
     assert site.stage.begun == []
 
 
+async def test_cookies_that_a_shop_keeps_on_the_same_host_are_in_nobodys_way(
+    client: ClientSession, site: Site
+) -> None:
+    cookie = "; ".join(f"shop{number}={'x' * 4000}" for number in range(4))
+
+    assert (await got(client, site.url, Cookie=cookie[:16_000]))[0] == 200
+
+
 async def test_a_large_body_is_turned_away(client: ClientSession, site: Site) -> None:
     assert (await did(client, site.url, do="begin", junk="x" * 4096)).status == 413
     assert site.stage.begun == []
