@@ -73,9 +73,7 @@ class Aside:
     def order(self, order: Order, seq: int | None = None) -> int:
         """Have one event, or all, taken in again or dropped; how many that are."""
         files = [each for each in self._files(_KEPT) if seq in (None, int(each.stem))]
-        for each in files:
-            each.rename(each.with_suffix(order))
-        return len(files)
+        return sum(_ordered(each, order) for each in files)
 
     def order_upgraded(self) -> None:
         """Have those taken in again that another version of this program failed on."""
@@ -121,6 +119,15 @@ def _folders(state_dir: Path) -> Iterator[tuple[UUID, Path]]:
             yield UUID(folder.parent.name), folder
         except ValueError:
             continue
+
+
+def _ordered(file: Path, order: Order) -> bool:
+    """Whether it was there still: somebody else may order it at the same time."""
+    try:
+        file.rename(file.with_suffix(order))
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _read(file: Path) -> SetAside | None:

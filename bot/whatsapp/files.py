@@ -2,13 +2,13 @@
 
 import contextlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
+from bot.whatsapp.durable import write_durably
 from bot.whatsapp.states import Reason, State
 
 
@@ -139,7 +139,7 @@ class CompanyFiles:
     def write_boot(self) -> None:
         """Keep, past a power loss, that the session is used in this run of the machine."""
         if not self.same_boot():
-            _write_durably(self.boot, _boot_id())
+            write_durably(self.boot, _boot_id())
 
     def write_end(self, state: State) -> None:
         """Keep why the session is over, for a process that finds no device in the file."""
@@ -212,7 +212,7 @@ def phone_of(jid: str) -> str:
 
 def write_whole(path: Path, words: Mapping[str, str]) -> None:
     """Keep a few words past a power loss, all of them or what was there before."""
-    _write_durably(path, json.dumps(words))
+    write_durably(path, json.dumps(words))
 
 
 def read_whole(path: Path) -> dict[str, str]:
@@ -223,21 +223,6 @@ def read_whole(path: Path) -> dict[str, str]:
         return {}
     texts = isinstance(words, dict) and all(isinstance(value, str) for value in words.values())
     return words if texts else {}
-
-
-def _write_durably(path: Path, text: str) -> None:
-    new = path.with_suffix(f"{path.suffix}.new")
-    with new.open("w", encoding="utf-8") as file:
-        new.chmod(0o600)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _boot_id() -> str:

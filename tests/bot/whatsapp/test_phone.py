@@ -129,7 +129,7 @@ def test_a_new_pairing_begins_unknown(life: Life) -> None:
 def test_a_sign_that_cannot_be_written_is_known_all_the_same(
     life: Life, caplog: pytest.LogCaptureFixture
 ) -> None:
-    life.files.phone.with_suffix(".phone.new").mkdir()
+    life.files.phone.mkdir()
 
     assert life.hears(own=True)
     life.now += 10 * DAY

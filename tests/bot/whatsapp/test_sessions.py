@@ -484,12 +484,11 @@ async def test_why_a_session_is_over_is_told_also_where_the_disk_takes_nothing(
     machine: Machine, protos: Protos
 ) -> None:
     company = machine.add()
-    end = machine.files(company).end
-    end.with_suffix(f"{end.suffix}.new").mkdir()
     banned = protos.events.LoggedOut(OnConnect=True, Reason=protos.events.UNKNOWN_LOGOUT)
 
     async with machine.running() as desk:
         await desk.reaches(company, Reason.ONLINE)
+        machine.files(company).end.mkdir()
         SessionFile(machine.files(company).session).unpair()
         machine.connection(company).observer.on_event(6, banned.SerializeToString())
         await desk.reaches(company, Reason.BANNED)
@@ -623,7 +622,7 @@ async def test_why_a_session_ended_outlives_the_process(machine: Machine, protos
 
     async with machine.running() as desk:
         await desk.reaches(company, Reason.ONLINE)
-        SessionFile(machine.files(company).session).unpair()
+        machine.files(company).end.mkdir()
         machine.connection(company).observer.on_event(6, banned.SerializeToString())
         await desk.reaches(company, Reason.BANNED)
     machine.desk.states.clear()
