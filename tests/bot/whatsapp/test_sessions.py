@@ -622,7 +622,7 @@ async def test_why_a_session_ended_outlives_the_process(machine: Machine, protos
 
     async with machine.running() as desk:
         await desk.reaches(company, Reason.ONLINE)
-        machine.files(company).end.mkdir()
+        SessionFile(machine.files(company).session).unpair()
         machine.connection(company).observer.on_event(6, banned.SerializeToString())
         await desk.reaches(company, Reason.BANNED)
     machine.desk.states.clear()
