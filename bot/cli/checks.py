@@ -199,7 +199,7 @@ def _sessions(state_dir: Path) -> str:
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     probe = state_dir / ".doctor"
     probe.touch()
-    probe.unlink()
+    probe.unlink(missing_ok=True)  # Another doctor may look at the same time.
     sessions = state_dir / "sessions"
     files = sorted(sessions.glob("*.sqlite"))
     if files and sessions.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):

@@ -1,5 +1,6 @@
 """What single checks of ``lyrox doctor`` find, and what they keep to themselves."""
 
+import asyncio
 import re
 import socket
 from collections.abc import Callable, Iterator
@@ -106,3 +107,9 @@ def test_a_configuration_that_cannot_be_looked_at_is_a_finding(
 
     assert (said.code, said.err) == (1, "")
     assert said.out == f"FAIL  config      config.toml: File name too long; {AGAIN}\n"
+
+
+async def test_two_doctors_at_once_are_both_content(tmp_path: Path) -> None:
+    looks = (checks.session_files(tmp_path) for _ in range(200))
+
+    assert set(await asyncio.gather(*looks)) == {f"{tmp_path}, 0 session files"}
