@@ -26,12 +26,14 @@ from handlers.prompts import load_prompts
 from models.conversations import open_conversations
 from models.database import connect, inspect
 from models.errors import LyroxError, Unavailable
+from models.text import one_line
 
 MOST_DRIFT_SECONDS = 5.0
 TARGET_SECONDS = 5.0
 UNREACHABLE = (OSError, ValueError, HTTPException)
 """What asking by HTTP fails with."""
 LIBRARY_SECONDS = 60.0
+LOAD = "from bot.whatsapp import library; library.load()"
 
 
 class Unwell(LyroxError):
@@ -118,12 +120,12 @@ async def alerts(settings: Settings) -> str:
     return f"by {ways}" if ways else "no channel but what companies have of their own"
 
 
-async def neonize(settings: WhatsApp) -> str:
+async def neonize(settings: WhatsApp, program: str = LOAD) -> str:
     """The WhatsApp library loads; in a process of its own, because a broken one can crash."""
     if not settings.enabled:
         return "switched off in the configuration"
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", "from bot.whatsapp import library; library.load()"),
+        *(sys.executable, "-c", program),
         stdin=DEVNULL,
         stdout=DEVNULL,
         stderr=PIPE,
@@ -136,8 +138,7 @@ async def neonize(settings: WhatsApp) -> str:
         await child.wait()
         raise Unwell(f"its library did not load in {LIBRARY_SECONDS:.0f} s") from None
     if child.returncode:
-        lines = said.decode(errors="replace").strip().splitlines()
-        raise Unwell(lines[-1].partition(": ")[2] if lines else f"it ended {child.returncode}")
+        raise Unwell(f"{_last_words(said)} ({_ending(child.returncode)})")
     return "its library loads"
 
 
@@ -171,6 +172,16 @@ async def _clock(url: str) -> str:
     if drift > MOST_DRIFT_SECONDS:
         return f"differs by {drift:.0f} s from PostgreSQL's; switch on time synchronisation (NTP)"
     return ""
+
+
+def _last_words(said: bytes) -> str:
+    """Python's error at its end; what crashes in Go begins with why and ends with registers."""
+    lines = said.decode(errors="replace").strip().splitlines() or ["it ended without a word"]
+    return one_line(lines[-1].partition(": ")[2] or lines[0], 200)
+
+
+def _ending(code: int) -> str:
+    return f"exit code {code}" if code > 0 else f"signal {-code}"
 
 
 def _models_status(base_url: str, key: str | None) -> int:

@@ -113,3 +113,23 @@ async def test_two_doctors_at_once_are_both_content(tmp_path: Path) -> None:
     looks = (checks.session_files(tmp_path) for _ in range(200))
 
     assert set(await asyncio.gather(*looks)) == {f"{tmp_path}, 0 session files"}
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("raise ImportError('there is no goneonize')", "there is no goneonize (exit code 1)"),
+        (
+            "import os; os.write(2, b'fatal error: x\\ngs     0x0\\n'); os.abort()",
+            "fatal error: x (signal 6)",
+        ),
+        ("import os; os._exit(7)", "it ended without a word (exit code 7)"),
+    ],
+)
+async def test_a_library_that_does_not_load_says_why_and_how_it_ended(
+    program: str, told: str
+) -> None:
+    with pytest.raises(Unwell) as raised:
+        await checks.neonize(WhatsApp(), program)
+
+    assert str(raised.value) == told
