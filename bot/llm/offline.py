@@ -2,6 +2,7 @@
 
 import re
 
+from bot.llm.wishes import buys, declines
 from handlers.answer import Action, Answer, Intent, Sentiment
 from handlers.language import language
 from handlers.money import price_text
@@ -21,12 +22,6 @@ _PRICE = re.compile(
     r"\b(?:precios?|costos?|valor(?:es)?|tarifas?|cuanto (?:\w+ )?(?:cuestan?|valen?|salen?|es|son"
     r"|seria|cobran?|esta|estan)|que (?:cuestan?|valen?)|prices?|how much|cost)\b|^(?:y )?cuanto$"
 )
-_PURCHASE = re.compile(
-    r"\b(?:(?:quiero|quisiera|deseo|como|donde|puedo|me gustaria|para) (?:lo |la |el |un |una )?"
-    r"(?:compr\w+|pag\w+|adquirir\w*|inscribirme|contratar\w*)|lo quiero|la quiero|me lo llevo"
-    r"|(?:el |un |tu |su )?(?:link|enlace)(?: de pago)?|me apunto|comprar|pagar"
-    r"|(?:want|like|how) to (?:buy|pay|order)|buy|payment link|sign me up)\b"
-)
 _PRODUCTS = re.compile(
     r"\b(?:productos?|servicios?|catalogo|opciones|planes|programas|informacion|info"
     r"|que (?:tienen|tienes|ofrecen|ofreces|venden|vendes|hay)|mas detalles"
@@ -41,6 +36,16 @@ _YES = re.compile(
     r"^(?:si+|claro|dale|ok|okay|de una|por supuesto|va|vale|perfecto|listo|yes|sure|yeah)"
     r"(?: (?:si|claro|dale|quiero|por favor|porfa|please|me interesa|ayudame))*$"
 )
+# Words of a name that tell no product from another.
+_FUNCTION_WORDS = """
+    ante aquella aquello bajo cada como contra cual cuando desde donde durante ella ellas ellos
+    entre esta estas este esto estos hacia hasta mediante menos mucho nuestra nuestro otra otras
+    otro otros para pero poco porque quien segun sobre solo tambien tanto toda todas todo todos
+    tras unas unos usted ustedes
+    about after before from have into just more most only other over that their them then these
+    they this those what when where which while will with without your
+"""
+_FUNCTION = frozenset(_FUNCTION_WORDS.split())
 
 
 class Offline:
@@ -52,23 +57,40 @@ class Offline:
 
     def __init__(self, prompts: Prompts) -> None:
         self._prompts = prompts
+        self._offers = tuple(_question(prompts.say(known).price) for known in ("es", "en"))
 
     def answer(self, turn: Turn, *, only_known: bool) -> Answer | None:
         said = words(turn.text[:_READ_CHARACTERS])
         say = self._prompts.say(language(turn))
+        if (offered := self._offered(turn, said)) is not None:
+            return _purchase(offered, say)
         known = _known(turn, said, say, only_known=only_known)
         if known is None and not only_known:
             return _answer("other", "neutral", say.generic, confidence=0.5)
         return known
 
+    def _offered(self, turn: Turn, said: str) -> ProductCard | None:
+        """The one product whose purchase we offered last, when the customer now just says yes."""
+        if not turn.history or not _YES.match(said):
+            return None
+        last = turn.history[-1]
+        if last.sender is not Sender.AGENT or not last.text.rstrip().endswith(self._offers):
+            return None
+        return _named(turn.company.products, words(last.text))
+
+
+def _question(phrase: str) -> str:
+    return phrase.rsplit("\n", 1)[-1]
+
 
 def _known(turn: Turn, said: str, say: Phrases, *, only_known: bool) -> Answer | None:
+    text = turn.text[:_READ_CHARACTERS]
+    if declines(text):
+        return None
     products = turn.company.products
     named, few = _named(products, said), len(said.split()) <= 6
     priced = bool(_PRICE.search(said))
-    if offered := _offered(turn, said):
-        return _purchase(offered, say)
-    if products and _PURCHASE.search(said):
+    if products and buys(text, _name_words(named) if named else frozenset()):
         wanted = named or _recent(turn)
         return _purchase(wanted, say) if wanted else _which(products, say)
     if named and named.picture and _PICTURE.search(said):
@@ -119,7 +141,7 @@ def _price(product: ProductCard, say: Phrases) -> Answer:
     description = _description(product)
     if not description:
         return _answer("price_inquiry", "neutral", fill(say.price, **slots))
-    text = fill(say.price_described, **slots, description=description)
+    text = fill(say.price_described, **slots, description=_ended(description))
     return _answer("price_inquiry", "neutral", text)
 
 
@@ -149,18 +171,14 @@ def _description(product: ProductCard) -> str:
     return one_line(product.description, 120).rstrip(".")
 
 
+def _ended(sentence: str) -> str:
+    return f"{sentence}." if sentence[-1].isalnum() else sentence
+
+
 def _greeting(turn: Turn, say: Phrases) -> str:
     name = one_line(turn.customer.name or "", 40).split()
     first = f" {name[0]}" if name and name[0].isalpha() else ""
     return fill(say.greeting, name=first, company=one_line(turn.company.name, 100))
-
-
-def _offered(turn: Turn, said: str) -> ProductCard | None:
-    """The one product our last line asked about, when the customer now just says yes."""
-    if not turn.history or turn.history[-1].sender is Sender.CUSTOMER or not _YES.match(said):
-        return None
-    line = turn.history[-1].text
-    return _named(turn.company.products, words(line)) if "?" in line else None
 
 
 def _recent(turn: Turn) -> ProductCard | None:
@@ -185,5 +203,6 @@ def _named(products: tuple[ProductCard, ...], said: str) -> ProductCard | None:
     return matches[0] if len(matches) == 1 else None
 
 
-def _name_words(product: ProductCard) -> set[str]:
-    return {word for word in words(product.name).split() if len(word) >= 4}
+def _name_words(product: ProductCard) -> frozenset[str]:
+    long = (word for word in words(product.name).split() if len(word) >= 4)
+    return frozenset(long) - _FUNCTION

@@ -77,6 +77,24 @@ def test_a_purchase_asks_for_the_link_of_the_named_product(text: str, prompts: P
     assert "http" not in answer.text
 
 
+PLANS = (
+    replace(PLAN, name="Curso para parejas"),
+    replace(CHALLENGE, name="Terapia individual con seguimiento"),
+)
+
+
+@pytest.mark.parametrize(
+    "text", ["quiero comprar algo para mi hija", "quiero pagar con mi esposa", "quiero comprar"]
+)
+def test_a_function_word_of_a_name_names_no_product(text: str, prompts: Prompts) -> None:
+    both = company(products=PLANS)
+    answer = Offline(prompts).answer(turn(text, company=both), only_known=True)
+
+    assert answer is not None
+    assert answer.actions == []
+    assert "Curso para parejas" in answer.text
+
+
 def test_a_purchase_without_a_name_asks_which_one(prompts: Prompts) -> None:
     answer = Offline(prompts).answer(turn("quiero comprar"), only_known=True)
 
@@ -102,6 +120,57 @@ def test_yes_to_our_own_offer_is_a_purchase(text: str, prompts: Prompts) -> None
 
     assert answer is not None
     assert answer.actions[0].product_ref == "P2"
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_yes_to_each_way_we_offer_is_a_purchase(language: str, prompts: Prompts) -> None:
+    asked = {"es": "¿cuánto cuesta el reto?", "en": "how much is the reto?"}[language]
+    plain = company(products=(PLAN, replace(CHALLENGE, description="")))
+    for known in (company(), plain):
+        offer = said(prompts, turn(asked, company=known))
+        assert offer is not None
+        history = (line(asked), agent(offer))
+
+        answer = Offline(prompts).answer(
+            turn("ok", company=known, history=history), only_known=True
+        )
+
+        assert answer is not None
+        assert [action.product_ref for action in answer.actions] == ["P2"]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        line("¿Te llegó el Reto Mensual que pagaste?", Sender.OWNER),
+        line("*Reto Mensual*. ¿Quieres que te ayude con la compra?", Sender.OWNER),
+        agent("¿Ya pagaste el Reto Mensual?"),
+        agent("El Reto Mensual no incluye eso. ¿Prefieres que lo dejemos?"),
+        agent("*Reto Mensual* cuesta 78.00 USD. ¿Quieres que te ayude con la compra? Ya no queda."),
+    ],
+)
+@pytest.mark.parametrize("text", ["Sí", "ok"])
+def test_yes_to_another_question_sells_nothing(text: str, last: Line, prompts: Prompts) -> None:
+    assert said(prompts, turn(text, history=(last,))) is None
+
+
+@pytest.mark.parametrize(
+    ("description", "shown"),
+    [
+        ("¡Inscríbete ya!", "¡Inscríbete ya!\n"),
+        ("Treinta días", "Treinta días.\n"),
+        ("Treinta días.", "Treinta días.\n"),
+        ("Incluye 30", "Incluye 30.\n"),
+        ("Treinta días 🔥", "Treinta días 🔥\n"),
+        ("x" * 200, "x…\n"),
+    ],
+)
+def test_a_description_ends_once(description: str, shown: str, prompts: Prompts) -> None:
+    only = company(products=(replace(CHALLENGE, description=description),))
+    answer = said(prompts, turn("precio del reto", company=only))
+
+    assert answer is not None
+    assert shown in answer
 
 
 def test_thanks_are_returned(prompts: Prompts) -> None:
