@@ -17,10 +17,13 @@ _UNSURE = (
 )
 """Endings that are also words: after a full stop without a blank they start with a capital."""
 
+_RARE = "la|so|by|in|is|my|am|at|be|se|si|no|su|al|va|id|as|an"
+"""Endings that are words far more often: they count where no word follows."""
+
 _GOES_ON = r"""
-    (?: es\ (?:un[oa]?|el|la|los|las|lo|muy|mas|más|que|tu|mi|su)
+    (?: es\ (?:un[oa]?|el|la|los|las|lo|muy|mas|más|que|tu|mi|su|decir|posible|importante)
       | me\ (?:alegr|encant|gust|parec|cuent|dic|avis|pued)\w*
-      | ve\ (?:a|al|con|por) | de\ (?:nada|acuerdo) | it\ (?:is|was|will) )\b
+      | ve\ (?:a|al|con|por) | de\ \w+ | it\ (?:is|was|will) )\b
 """
 """How a sentence begins with an ending: "genial.es un plan" lacks a blank."""
 
@@ -37,7 +40,7 @@ _LINK = re.compile(
     | \b{_HOST}(?-i:[a-z]{{2,}}|[A-Z]{{2,}})(?::\d+)?/{_REST}
     | \b{_OCTET}(?:\.{_OCTET}){{3}}\b(?::\d+)?(?:/{_REST})?
     | \b{_HOST}(?:{_SURE}|(?-i:{_UNSURE}|{_UNSURE.upper()}))\b(?!\.?\w)
-    | \b{_HOST}(?:{_UNSURE})\b(?!\.?\w|[^\S\n]+\w)
+    | \b{_HOST}(?:{_UNSURE}|{_RARE})\b(?!\.?\w|[^\S\n]+\w)
     """,
     re.IGNORECASE | re.VERBOSE,
 )

@@ -10,7 +10,7 @@ from handlers.links import without_links
     [
         *("emilio.coach", "linktr.ee", "evil.top", "evil.click", "evil.vip", "tienda.lat"),
         *("foo.health", "Mitienda.Ve", "tienda.Ve", "Evil.Coach", "EVIL.TOP", "evil.com.ve"),
-        *("8.8.8.8", "255.1.2.3:80", "tienda.es"),
+        *("8.8.8.8", "255.1.2.3:80", "tienda.es", "tienda.la", "evil.so"),
     ],
 )
 def test_a_bare_link_is_found(link: str) -> None:
@@ -26,6 +26,8 @@ def test_a_bare_link_is_found(link: str) -> None:
         "Son 300.400.500.600 guaraníes",
         "Listo.Ve a descansar",
         "Fin.Me alegra mucho",
+        "Listo.no hay problema",
+        "Ok.si quieres",
         "Gracias.Top de la semana",
         "Son 8.3 puntos",
     ],
@@ -41,6 +43,7 @@ def test_numbers_and_sentences_are_no_links(text: str) -> None:
         ("gracias.me alegra mucho", "gracias. me alegra mucho"),
         ("listo.ve a descansar", "listo. ve a descansar"),
         ("gracias.de nada", "gracias. de nada"),
+        ("etc.es decir, todo", "etc. es decir, todo"),
         ("genial.es", ""),
         ("Paga en tienda.es ahora", "Paga en  ahora"),
         ("otra.tienda.es un plan", " un plan"),
