@@ -7,7 +7,8 @@ from handlers.numerals import WORDS
 _SHARE = rf"(?:(?<![\d.,]) \d+(?:[.,]\d+)? | {WORDS})"
 _PERCENT = r"\s?(?: % | (?:por\s?ciento|per\s?cent)\b )"
 _NO_MONEY = (
-    r"(?! \s+ (?:de|del|of) \s+ (?:tu|su|your|grasa|peso|masa|tiempo|body|fat|weight|time)\b )"
+    r"(?! \s+ (?:(?:de|del|of)\s+)? (?:(?:tu|su|your)\s+)?"
+    r"(?:grasa|peso|masa|cintura|tiempo|body|fat|weight|time)\b )"
 )
 """Weight and time are lost and saved too."""
 _DISCOUNT = re.compile(
