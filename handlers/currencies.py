@@ -9,7 +9,8 @@ _CAPITALS = "VES|PEN|BOB|DOP|PYG|HNL|NIO|PAB|CAD|AUD|CHF|JPY"
 """Codes that are words in small letters ("ves") or too rare to read otherwise."""
 
 _SYMBOLS = {
-    "$": "", "€": "EUR", "£": "GBP", "₡": "CRC", "¢": "CRC", "₲": "PYG", "¥": "JPY", "₱": "PHP",
+    "$": "", "💲": "", "€": "EUR", "£": "GBP", "₡": "CRC", "¢": "CRC", "₲": "PYG", "¥": "JPY",
+    "₱": "PHP",
 }  # fmt: skip
 """Signs that need no word's beginning: "desde$30"; an empty currency fits them all."""
 

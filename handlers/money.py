@@ -1,11 +1,12 @@
 """Prices are the catalogue's to name: this module finds sums in a text that it does not know."""
 
 import re
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from decimal import Decimal
 
 from handlers.currencies import AFTER, BEFORE, currency
 from handlers.numerals import FIGURES, WORDS, amount
+from models.text import bare
 from models.values import ProductCard
 
 Sum = tuple[Decimal | str, str]
@@ -24,12 +25,20 @@ _AFTER = re.compile(
 _SPELLED = re.compile(
     rf"(?<!\d\ ) (?!un\ peso\b) ({WORDS}) \s+ (?:de\s+)? ({AFTER})", re.IGNORECASE | re.VERBOSE
 )
+_ALONE = re.compile(
+    rf"(?!un[oa]?\b|one\b) ({WORDS}) (?= \s* (?: $ | [.,;!?)\n] | (?:al|por|cada|y|mensual)\b ) )",
+    re.IGNORECASE | re.VERBOSE,
+)
 _SPOKEN = re.compile(
     r"""
-    \b(?: cuestan? | costaria | valen? | salen?\ (?:en|a) | te\ l[oa]s?\ dejo\ (?:en|a)
-        | por\ solo | a\ solo | costs? | price\ is
-        | precios? (?:\ \w+)? \ (?:es|de|seria) (?:\ de)?
-        | (?:precio|price|costo|cost|valor|tarifa|inversion|total)s? (?:\ \w+){0,4}? \s*[:=→–—-]
+    \b(?: cuestan? | costaria | valen? | (?:salen?|saldria)\ (?:en|a) | te\ queda(?:ria)?\ en
+        | (?:te|se)\ l[oa]s?\ deja?(?:o|mos)\ (?:en|a) | pagas | inviertes
+        | por\ solo | a\ solo | costs? (?:\ you)?
+        | (?:precio|costo|valor|tarifa|inversion|price|cost|fee)s? (?:\ \w+)?
+          \ (?:es|seria|is) (?:\ de)?
+        | precio (?:\ \w+)? \ de (?:\ de)?
+        | (?:precio|costo|valor|tarifa|inversion|total|price|cost|fee)s? (?:\ \w+){0,4}?
+          \s*[:=→–—-]
         | precio | price )
     [\s:=→–—•"'«“(\[-]*
     (?: (?:solo|unos|apenas|desde|only|just|about|from)\ | [\d.,]+\ )?
@@ -42,7 +51,7 @@ _COUNTED = re.compile(
           | (?: por\ ?ciento | dias? | semanas? | mes(?:es)? | a[nñ]os? | horas? | h | hs | hrs?
               | min(?:uto)?s? | seg(?:undo)?s? | [ap]\.?m | kilos? | kg | gr? | gramos? | libras
               | lb | km | m | cm | kilometros? | metros? | millas? | cuadras? | pasos? | personas?
-              | veces | clases? | sesion(?:es)? | planes | productos? | cupos? | lugares
+              | vez | veces | clases? | sesion(?:es)? | planes | productos? | cupos? | lugares
               | ejercicios? | comidas? | recetas? | repeticiones | series | k?cal | calorias?
               | cuotas? | pagos? | days? | weeks? | months? | years? | hours? | minutes?
               | blocks? | people | times | class(?:es)? | sessions? | meals? | steps? )\b )
@@ -82,10 +91,11 @@ def permitted_sums(rules: str) -> frozenset[Sum]:
     return frozenset().union(*map(sums, clauses))
 
 
-def unknown_price(text: str, products: Iterable[ProductCard], *, told: Set[Sum]) -> bool:
+def unknown_price(text: str, products: Sequence[ProductCard], *, told: Set[Sum]) -> bool:
     """Whether *text* names a sum that is no product's price and not *told* by the owner."""
     known = {(product.price, product.currency.upper()) for product in products} | told
-    return any(not _is_known(*named, known) for named in sums(text))
+    named = (*sums(text), *_behind_names(text, products))
+    return any(not _is_known(*each, known) for each in named)
 
 
 def _in_figures(text: str) -> Iterator[Sum]:
@@ -103,6 +113,18 @@ def _in_figures(text: str) -> Iterator[Sum]:
 def _in_words(text: str) -> Iterator[Sum]:
     for found in _SPELLED.finditer(text):
         yield found[1].casefold(), currency(found[2])
+    for found in _ALONE.finditer(text):
+        if _is_spoken(text, *found.span()):
+            yield found[1].casefold(), ""
+
+
+def _behind_names(text: str, products: Sequence[ProductCard]) -> Iterator[Sum]:
+    """Numbers that stand alone behind a product's name, as its price would: "Reto: 30"."""
+    names = "|".join(filter(None, (re.escape(readable(bare(p.name)).strip()) for p in products)))
+    if names:
+        priced = rf"(?:{names}) \s*[:=→·–—-]\s* ({FIGURES}) (?=\s*(?:$|[.,;!?)\n]))"
+        for found in re.finditer(priced, text, re.IGNORECASE | re.VERBOSE):
+            yield amount(found[1]), ""
 
 
 def _sign(found: re.Match[str]) -> str:
