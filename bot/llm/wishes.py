@@ -22,8 +22,8 @@ _COMPLAINS = re.compile(
 )
 _BUY = r"(?:compr(?:o|a|ar\w{0,3})|pag(?:o|a|ar\w{0,3})|(?:adquirir|contratar)\w{0,3}|inscribirme)"
 _PURCHASE = re.compile(
-    r"\b(?:(?:quiero|quisiera|deseo|necesito|como|donde|puedo|me gustaria|para) "
-    rf"(?:lo |la |el |un |una |se )?{_BUY}|me lo llevo|me apunto|sign me up"
+    r"\b(?:(?:quiero|quisiera|deseo|necesito|como|donde|puedo|se puede|me gustaria|para) "
+    rf"(?:lo |la |el |un |una |se )?{_BUY}|me (?:lo llevo|apunto|inscribo)|sign me up"
     r"|(?:want|like|need|ready|how|where) to (?:buy|pay|order)"
     r"|(?:can|could|do|may) i (?:buy|pay|order))\b"
     r"|\b(?:lo|la) quiero(?: (?:ya|comprar|pagar|por favor|porfa|gracias))*$"
@@ -33,7 +33,7 @@ _GIVE = (
     r"|me (?:das?|dan|mandas?|mandan|envias?|envian|pasas?|pasan|compartes?|regalas?)"
     r"|(?:pued|podr)\w+ (?:dar|mandar|enviar|pasar|compartir)(?:me)?"
     r"|quiero|quisiera|necesito|deseo|tienes?|tienen"
-    r"|(?:send|give|get) me|you have|i (?:want|need|get))"
+    r"|send(?: me)?|(?:give|get) me|you have|i (?:want|need|get))"
 )
 _ASKS_LINK = re.compile(rf"\b{_GIVE} (?:\w+ ){{0,3}}?(?:link|enlace)\b")
 _PLACE = r"(?:instagram|facebook|tiktok|youtube|zoom|meet|grupo|video|pagina|web|ubicacion|mapa)"
@@ -42,7 +42,7 @@ _BARE = {
     "link", "enlace", "link pago", "enlace pago", "payment link", "comprar", "pagar", "buy", "pay",
 }  # fmt: skip
 _FILLER_WORDS = """
-    a al de del el favor for gracias hola la lo me of para please por porfa the to tu un una
+    a al de del el favor for gracias hola la lo me of para please por porfa the to tu un una y
 """
 _FILLERS = frozenset(_FILLER_WORDS.split())
 

@@ -27,6 +27,10 @@ from tests.handlers.making import CHALLENGE, company, turn
         "can you send me the link?",
         "how can I buy the reto?",
         "I'd like to buy",
+        "send the link",
+        "¿y el link?",
+        "¿cómo me inscribo?",
+        "¿se puede pagar hoy?",
     ],
 )
 def test_whoever_wants_to_pay_gets_the_link(text: str, prompts: Prompts) -> None:
@@ -52,6 +56,7 @@ def test_whoever_wants_to_pay_gets_the_link(text: str, prompts: Prompts) -> None
         "lo quiero pensar",
         "quiero comprender mejor todo",
         "I don't want to buy",
+        "they sent me a link yesterday",
         "I can't pay right now",
         "quiero cancelar mi reto",
         "me arrepentí del reto",
