@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -79,16 +79,19 @@ class Services:
 
     def _join(self) -> dict[str, str]:
         place = Place.at(self._root)
-        with locked(place.root / "start.lock", _JOIN_SECONDS):
+        with self._locked(place.root / "start.lock", _JOIN_SECONDS):
             if (running := self._knock(place)) and (uris := self._ask(running)):
                 return uris
-            with locked(place.root / "keeper.lock", _LEAVE_SECONDS):
+            with self._locked(place.root / "keeper.lock", _LEAVE_SECONDS):
                 pass  # The one before us has ended, and its servers with it.
             if uris := self._ask(self._start_keeper(place)):
                 return uris
         raise Unavailable(
             f"{place.root}: the private stores did not start; {place.log('keeper')} says why"
         )
+
+    def _locked(self, path: Path, seconds: float) -> AbstractContextManager[object]:
+        return locked(path, seconds, given_up=lambda: self._given_up)
 
     def _knock(self, place: Place) -> socket.socket | None:
         connection = socket.socket(socket.AF_UNIX)

@@ -7,7 +7,7 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,11 +80,13 @@ def try_lock(path: Path) -> IO[str] | None:
 
 
 @contextmanager
-def locked(path: Path, seconds: float) -> Iterator[IO[str]]:
-    """Hold *path*'s lock, waiting for it at most *seconds*."""
+def locked(
+    path: Path, seconds: float, *, given_up: Callable[[], bool] = lambda: False
+) -> Iterator[IO[str]]:
+    """Hold *path*'s lock, waiting at most *seconds*, or until somebody gives up."""
     end = time.monotonic() + seconds
     while (file := try_lock(path)) is None:
-        if time.monotonic() > end:
+        if time.monotonic() > end or given_up():
             raise Unavailable(f"{path}: another process holds it: wait for it or end it")
         time.sleep(0.02)
     with file:

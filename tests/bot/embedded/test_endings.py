@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import asyncpg
@@ -11,6 +12,7 @@ import pytest
 from pymongo import MongoClient
 
 from bot.embedded import MONGOD, POSTGRES, VALKEY, services
+from bot.embedded.place import locked
 from tests.bot.embedded.users import (
     ALL,
     all_have_ended,
@@ -119,6 +121,29 @@ async def test_a_start_given_up_half_way_leaves_nothing_running(tmp_path: Path) 
         await starting
 
     assert await asyncio.to_thread(eventually, lambda: all_have_ended(tmp_path))
+
+
+def test_a_start_given_up_while_another_starts_does_not_wait_for_it(tmp_path: Path) -> None:
+    async def start() -> None:
+        async with services(tmp_path, [VALKEY], fast=True):
+            pass
+
+    async def give_up() -> None:
+        starting = asyncio.ensure_future(start())
+        await asyncio.sleep(0.1)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+
+    with locked(tmp_path / "start.lock", 1):
+        command = Thread(target=lambda: asyncio.run(give_up()))
+        command.start()
+        command.join(10)
+        ended = not command.is_alive()
+    command.join()
+
+    assert ended
+    assert not (tmp_path / "keeper.log").exists()
 
 
 async def test_it_soon_knows_how_a_new_ledger_has_grown(root: Path) -> None:
