@@ -94,6 +94,7 @@ def _connections(
         "access_log": None,
         "keepalive_timeout": idle_seconds,
         "lingering_time": 0,
+        "auto_decompress": False,
         "max_line_size": LINE_BYTES,
         "max_field_size": PUBLIC_FIELD_BYTES if public else LINE_BYTES,
     }

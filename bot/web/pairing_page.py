@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from aiohttp import web
@@ -102,10 +103,10 @@ class PairingPage:
 
     async def _do(self, request: web.Request) -> web.Response:
         visit = await self._visit(request)
-        given = await request.post()
+        given = await _fields(request)
         match given.get("do"):
             case "begin":
-                visit.pairing.begin(digits_of(str(given.get("letters", ""))) or "")
+                visit.pairing.begin(digits_of(given.get("letters", "")) or "")
             case "keep" | "refuse" as answer:
                 visit.pairing.answer(answer == "keep")
         return answers.see_other(visit.token)
@@ -116,7 +117,7 @@ class PairingPage:
 
     async def _take_number(self, request: web.Request) -> web.Response:
         visit = await self._visit(request)
-        written = str((await request.post()).get("phone", ""))
+        written = (await _fields(request)).get("phone", "")
         digits = digits_of(written)
         if digits is None:
             return self._page(visit, visit.html.number(wrong=written), status=400)
@@ -182,6 +183,15 @@ async def serve_pairing(listen: str, parts: PageParts) -> AsyncIterator[str]:
     app = PairingPage(parts).app()
     async with listening(listen, app, key="web.public_listen", public=True) as address:
         yield address
+
+
+async def _fields(request: web.Request) -> dict[str, str]:
+    """What our own forms send; anything else is no field, or a value that will not do."""
+    try:
+        body = await request.read()
+    except (web.RequestPayloadError, ConnectionError):  # It broke off.
+        raise web.HTTPBadRequest from None
+    return dict(parse_qsl(body.decode("utf-8", "replace")))
 
 
 class _Crowded(Exception):

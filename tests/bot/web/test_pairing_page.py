@@ -294,6 +294,75 @@ async def test_what_is_no_number_is_said_beside_the_field(
     assert site.stage.begun == []
 
 
+@pytest.mark.parametrize("language", ["es", "en"])
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"phone=\xff"),
+        ("application/x-www-form-urlencoded; charset=nonsense", b"phone=1"),
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=b", b"--b\r\n"),
+        ("multipart/form-data; boundary=b", b"--b\r\nno header\r\n\r\nx\r\n--b--\r\n"),
+        ("application/json", b"{"),
+    ],
+)
+async def test_a_body_that_is_no_form_is_no_number_and_no_fault(
+    client: ClientSession,
+    site: Site,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+    body: bytes,
+    language: str,
+) -> None:
+    headers = {"Content-Type": kind, "Accept-Language": language}
+    async with client.post(f"{site.url}/letters", data=body, headers=headers) as answer:
+        status, text = answer.status, await answer.text()
+    async with client.post(site.url, data=body, headers=headers, allow_redirects=False) as other:
+        assert other.status == 303
+
+    assert status == 400
+    assert 'aria-invalid="true"' in text
+    assert f'<html lang="{language}">' in text
+    assert (site.stage.begun, caplog.records) == ([], [])
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+async def test_nothing_is_unpacked(
+    client: ClientSession, site: Site, caplog: pytest.LogCaptureFixture, coding: str
+) -> None:
+    headers = {"Content-Encoding": coding, "Content-Type": "application/x-www-form-urlencoded"}
+    async with client.post(f"{site.url}/letters", data=b"no", headers=headers) as answer:
+        assert answer.status == 400
+
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("begin", "rest"),
+    [
+        (b"Content-Length: 50\r\n\r\ndo=be", b""),
+        (b"Transfer-Encoding: chunked\r\n\r\n5\r\ndo=be\r\n", b"nonsense\r\n"),
+    ],
+)
+async def test_a_body_that_breaks_off_is_no_fault_of_ours(
+    client: ClientSession, site: Site, caplog: pytest.LogCaptureFixture, begin: bytes, rest: bytes
+) -> None:
+    url = site.url
+    host, _, port = site.address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"POST {url.partition(site.address)[2]} HTTP/1.1\r\nHost: x\r\n".encode())
+    writer.write(b"Content-Type: application/x-www-form-urlencoded\r\n" + begin)
+    await got(client, url)  # Until then it has been read.
+    writer.write(rest)
+    writer.write_eof()
+    await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+
+    assert (await got(client, url))[0] == 200
+    assert site.stage.begun == []
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
 async def test_a_try_with_letters_is_repeated_with_the_same_number(
     client: ClientSession, site: Site
 ) -> None:
