@@ -240,7 +240,7 @@ async def _once(talk: Talk, screen: Screen, text: str, wait: float) -> int:
 async def _converse(talk: Talk, screen: Screen, company: Company, wait: float) -> int:
     if not screen.as_json:
         _tell(f"You are {talk.chat}, writing to {company.name}. Ctrl-D ends the chat.")
-    async for line in _typed():
+    async for line in typed():
         if line.strip():
             try:
                 screen.close(await talk.say(line.strip(), wait=wait))
@@ -249,16 +249,20 @@ async def _converse(talk: Talk, screen: Screen, company: Company, wait: float) -
     return EXIT_ANSWERED
 
 
-async def _typed() -> AsyncIterator[str]:
+async def typed() -> AsyncIterator[str]:
     """Lines of stdin, read on a thread that never holds up the end of the process."""
     loop, lines = asyncio.get_running_loop(), asyncio.Queue[str | None]()
 
     def read() -> None:
         if isinstance(sys.stdin, TextIOWrapper):
             sys.stdin.reconfigure(errors="replace")  # What is no text must not end the chat.
-        for line in sys.stdin:
-            loop.call_soon_threadsafe(lines.put_nowait, line)
-        loop.call_soon_threadsafe(lines.put_nowait, None)
+        try:
+            for line in sys.stdin or ():  # None where it was closed before we began.
+                loop.call_soon_threadsafe(lines.put_nowait, line)
+        except OSError:
+            pass  # The terminal is lost, which is an end like any other.
+        finally:
+            loop.call_soon_threadsafe(lines.put_nowait, None)
 
     threading.Thread(target=read, name="stdin", daemon=True).start()
     while (line := await lines.get()) is not None:
