@@ -16,10 +16,12 @@ _NUMERAL = r"""
     (?=[cdefhmnoqstuv])
     (?: un[oa]? | dos | tres | cuatro | cinco | seis | siete | ocho | nueve | diez
       | once | doce | trece | catorce | quince | dieci\w+ | veint\w+ | treinta | cuarenta
-      | cincuenta | sesenta | setenta | ochenta | noventa | cien(?:to)? | (?:dos|tres|cuatro|seis|sete|ocho|nove)cient[oa]s
+      | cincuenta | sesenta | setenta | ochenta | noventa | cien(?:to)?
+      | (?:dos|tres|cuatro|seis|sete|ocho|nove)cient[oa]s
       | quinient[oa]s | mil | millon(?:es)?
       | one | two | three | four | five | six | seven | eight | nine | ten | eleven | twelve
-      | (?:thir|four|fif|six|seven|eigh|nine)teen | twenty | thirty | forty | fifty | sixty | seventy | eighty | ninety
+      | (?:thir|four|fif|six|seven|eigh|nine)teen
+      | twenty | thirty | forty | fifty | sixty | seventy | eighty | ninety
       | hundred | thousand | million )
 """
 
