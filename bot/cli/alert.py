@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 from bot.alert_settings import PLAIN_HTTP
@@ -170,16 +171,26 @@ async def _verdicts(settings: Settings, company: Addressee, wait: float) -> Asyn
 async def _by_the_daemon(company: Addressee, route: Route, wait: float) -> Verdict:
     """Only the process that holds the session can write into the chat."""
     letter = _letter(company, route.outlet)
-    async with system_scope():
-        row = await Delivery.create(
-            company_id=company.company_id,
-            channel=route.outlet.value,
-            type=letter.type,
-            source=f"test-{letter.event_id}",
-            payload=dict(letter.payload),
-            created_at=letter.created_at,
-            next_try_at=letter.created_at,
-        )
+    key: dict[str, Any] = {
+        "company_id": company.company_id,
+        "channel": route.outlet.value,
+        "source": f"test-{letter.event_id}",
+    }
+    try:
+        async with system_scope():
+            row = await Delivery.create(
+                **key,
+                type=letter.type,
+                payload=dict(letter.payload),
+                created_at=letter.created_at,
+                next_try_at=letter.created_at,
+            )
+        return await _taken(row, route, wait)
+    finally:  # Also at Ctrl-C: the owner is to get no test that nobody waits for.
+        await _drop(key)
+
+
+async def _taken(row: Delivery, route: Route, wait: float) -> Verdict:
     end = asyncio.get_running_loop().time() + wait
     while asyncio.get_running_loop().time() < end:
         await asyncio.sleep(LOOK_SECONDS)
@@ -187,14 +198,17 @@ async def _by_the_daemon(company: Addressee, route: Route, wait: float) -> Verdi
             await row.refresh_from_db()
         if row.state != "waiting":
             return _verdict(route, row.reason or row.state, ok=row.state == "delivered")
+    why = row.reason or "WhatsApp is not connected, or no daemon runs; `lyrox status` says which"
+    return _verdict(route, f"not taken within {wait:g} s: {why}", ok=False)
+
+
+async def _drop(key: Mapping[str, object]) -> None:
     async with system_scope():
         await (
             Delivery.everywhere()
-            .filter(id=row.id, state="waiting")
+            .filter(**key, state="waiting")
             .update(state="dropped", reason="a test that nobody took", ended_at=datetime.now(UTC))
         )
-    why = row.reason or "WhatsApp is not connected, or no daemon runs; `lyrox status` says which"
-    return _verdict(route, f"not taken within {wait:g} s: {why}", ok=False)
 
 
 async def _find(ref: str) -> Addressee:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -140,6 +142,28 @@ async def test_the_daemon_s_verdict_on_the_own_chat_is_told(
     await look.close()
     assert said.code == 0
     assert said.out.splitlines()[1].split()[2:] == ["yes", "sent"]
+
+
+async def test_a_test_that_is_given_up_is_not_sent_later(
+    config: Config, slug: str, company: str, database: str
+) -> None:
+    look = await admin(database)
+    await look.execute(
+        "UPDATE companies SET whatsapp_session_data = $2 WHERE slug = $1",
+        *(slug, json.dumps({"jid": "584125550100:3@s.whatsapp.net"})),
+    )
+    words = ("alert", "test", slug, "--wait", "60", "--config", str(config))
+    query = "SELECT state FROM deliveries WHERE company_id = $1::uuid"
+
+    command = await asyncio.create_subprocess_exec(sys.executable, "-m", "bot", *words)
+    async with asyncio.timeout(30):
+        while await look.fetchval(query, company) is None:  # noqa: ASYNC110 - It is a table.
+            await asyncio.sleep(0.05)
+        command.send_signal(signal.SIGINT)
+        code = await command.wait()
+
+    assert (code, await look.fetchval(query, company)) == (130, "dropped")
+    await look.close()
 
 
 @pytest.fixture
