@@ -129,13 +129,13 @@ async def set_channels(company_id: UUID, values: Mapping[str, str]) -> None:
     """
     changes: dict[str, Any] = {name: _entered(name, value) for name, value in values.items()}
     async with system_scope():
-        own = await AlertSetting.everywhere().get_or_none(company_id=company_id)
-        if changes.get("events") and (own is None or not own.events):
+        rows = AlertSetting.everywhere()
+        # Whoever does the same at this moment is waited for: the row is there, and ours to change.
+        await rows.bulk_create([AlertSetting(company_id=company_id)], ignore_conflicts=True)
+        own = await rows.select_for_update().get(company_id=company_id)
+        if changes.get("events") and not own.events:
             changes |= await _from_now_on()
-        if own is None:
-            await AlertSetting.create(company_id=company_id, **changes)
-        else:
-            await AlertSetting.everywhere().filter(company_id=company_id).update(**changes)
+        await rows.filter(company_id=company_id).update(**changes)
 
 
 def _entered(field: str, value: str) -> str | bool | None:

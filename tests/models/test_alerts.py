@@ -1,5 +1,6 @@
 """What the ledger's steps leave behind for alerts and integrators, and the queues to them."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from models.alert_settings import set_channels
 from models.alerts import AlertDesk, Outlet
 from models.customers import pause_customer
 from models.database import Database
@@ -409,3 +411,22 @@ async def test_what_concerns_all_is_noted_for_each_active_company(
 
 def _json(text: str) -> dict[str, Any]:
     return dict(json.loads(text))
+
+
+async def test_ways_that_two_set_at_the_same_first_time_are_all_kept(shop: Shop) -> None:
+    async with shop.look.transaction():
+        await shop.look.execute(
+            "INSERT INTO alert_settings (company_id, email) VALUES ($1, 'ana@acme.test')", shop.id
+        )
+        second = asyncio.create_task(set_channels(shop.id, {"events": "https://crm.acme.test/"}))
+        waiting = (
+            "SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+        )
+        while not (second.done() or await shop.look.fetchval(waiting)):
+            await asyncio.sleep(0.01)
+    await second
+
+    row = await shop.look.fetchrow("SELECT * FROM alert_settings WHERE company_id = $1", shop.id)
+    assert row
+    assert (row["email"], row["events"]) == ("ana@acme.test", "https://crm.acme.test/")
+    assert row["events_since"] is not None
