@@ -419,10 +419,8 @@ async def test_ways_that_two_set_at_the_same_first_time_are_all_kept(shop: Shop)
             "INSERT INTO alert_settings (company_id, email) VALUES ($1, 'ana@acme.test')", shop.id
         )
         second = asyncio.create_task(set_channels(shop.id, {"events": "https://crm.acme.test/"}))
-        waiting = (
-            "SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
-        )
-        while not (second.done() or await shop.look.fetchval(waiting)):
+        waits = "SELECT pid FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+        while not (second.done() or await shop.look.fetch(waits)):  # noqa: ASYNC110 - A row's lock.
             await asyncio.sleep(0.01)
     await second
 
