@@ -35,8 +35,8 @@ def hold_shard(state_dir: Path, shard: int) -> Iterator[UUID]:
 
 
 def running_shards(state_dir: Path) -> set[int]:
-    """The numbers of the daemons of this state directory that are alive."""
-    return {_number(seat) for seat in state_dir.glob("shard-*.lock") if _is_held(seat)}
+    """The numbers of the daemons of this state directory that are alive. Raises OSError."""
+    return {_number(seat) for seat in _files(state_dir, "shard-*.lock") if _is_held(seat)}
 
 
 def daemon_runs(state_dir: Path) -> bool:
@@ -72,8 +72,19 @@ def announcement(state_dir: Path, shard: int) -> Path:
 
 
 def announcements(state_dir: Path) -> dict[int, str]:
-    """Where each shard said that it answers; empty for a note that cannot be read."""
-    return {_number(file): _listen(file) for file in state_dir.glob("shard-*.json")}
+    """Where each shard said that it answers; empty for a note that cannot be read.
+
+    Raises OSError where the directory cannot be looked into.
+    """
+    return {_number(file): _listen(file) for file in _files(state_dir, "shard-*.json")}
+
+
+def _files(state_dir: Path, pattern: str) -> list[Path]:
+    # Not glob: to it, a directory that may not be read is an empty one.
+    try:
+        return [file for file in state_dir.iterdir() if file.match(pattern)]
+    except FileNotFoundError:
+        return []
 
 
 def _listen(file: Path) -> str:

@@ -85,6 +85,18 @@ def test_whoever_takes_a_seat_clears_where_a_killed_one_answered(tmp_path: Path)
         assert announcements(tmp_path) == {}
 
 
+def test_a_state_directory_that_cannot_be_looked_into_is_not_taken_for_an_empty_one(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "state"
+    assert (running_shards(folder), announcements(folder)) == (set(), {})
+    folder.touch()
+
+    for look in (running_shards, announcements):
+        with pytest.raises(NotADirectoryError):
+            look(folder)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a device that is full")
 def test_a_full_disk_is_told_with_its_place(tmp_path: Path) -> None:
     for name in ("shard-0.new", "shard-1.tmp"):
