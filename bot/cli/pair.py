@@ -65,7 +65,14 @@ class Screen:
                 "a QR code is drawn only on a terminal; run this in one, or take --json or --phone"
             )
             return False
-        print(f"{qr_text(event.code)}{HOW} (good for {event.expires_in:.0f} s).", flush=True)
+        squares = qr_text(event.code)
+        if not _can_show(squares):
+            _complain(
+                f"this terminal shows no squares in {sys.stdout.encoding}; set a UTF-8 locale,"
+                " or take --json or --phone"
+            )
+            return False
+        print(f"{squares}{HOW} (good for {event.expires_in:.0f} s).", flush=True)
         return True
 
     def _draw_letters(self, event: PairEvent) -> bool:
@@ -131,6 +138,14 @@ def _revoke(settings: Settings, company: Company, *, as_json: bool) -> Exit:
     else:
         print(f"No pairing link of {company.slug} works any more.")
     return Exit.DONE
+
+
+def _can_show(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _tell(words: Mapping[str, object]) -> None:

@@ -7,7 +7,7 @@ import pty
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from uuid import UUID
 
@@ -35,6 +35,13 @@ TYPED = Screen("acme", as_json=False, letters="13055550100")
 
 class Terminal(StringIO):
     """Something that says it is a screen."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class OldTerminal(TextIOWrapper):
+    """A screen with an encoding of before."""
 
     def isatty(self) -> bool:
         return True
@@ -76,6 +83,19 @@ async def test_no_code_is_drawn_where_nobody_looks(capsys: pytest.CaptureFixture
     out, err = capsys.readouterr()
     assert (code, out) == (3, "")
     assert "--json or --phone" in err
+
+
+async def test_a_terminal_that_cannot_show_the_squares_is_told_what_else_there_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = BytesIO()
+    screen = OldTerminal(shown, encoding="latin-1", errors="replace")
+    monkeypatch.setattr(sys, "stdout", screen)
+
+    code = await follow(told(QR, PAIRED), DRAWN)
+
+    assert (code, shown.getvalue()) == (3, b"")
+    assert "shows no squares in latin-1; set a UTF-8 locale" in capsys.readouterr().err
 
 
 async def test_letters_are_shown_anywhere_and_the_code_to_scan_is_not(
