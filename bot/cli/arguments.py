@@ -56,8 +56,6 @@ class _Group:
 
 def parse(words: Sequence[str]) -> Arguments:
     """Read the command line. Raises BadInput with one sentence."""
-    for word in words:
-        _check_text(word)
     parser = _Parser(prog="lyrox", description="A WhatsApp assistant for small businesses.")
     parser.add_argument(
         "--config",
@@ -69,7 +67,11 @@ def parse(words: Sequence[str]) -> Arguments:
     commands = _Group(parser)
     for describe in (_daemon, _chats, _desk, _products, _alerts, _care):
         describe(commands)
-    return parser.parse_args(words)
+    arguments = parser.parse_args(words)
+    for name, value in vars(arguments).items():
+        if name != "once":  # What a customer writes may be anything.
+            _check_text(str(value))
+    return arguments
 
 
 def _check_text(word: str) -> None:

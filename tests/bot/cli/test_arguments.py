@@ -95,6 +95,10 @@ def test_a_word_that_is_no_text_is_told_in_one_sentence(
     assert re.fullmatch(r"lyrox: '\S*\\udc\S+': is not UTF-8; .+\n", said.err)
 
 
+def test_what_a_customer_writes_may_be_no_text() -> None:
+    assert parse(["chat", "acme", "--once", "caf\udce9"]).once == "caf\udce9"
+
+
 def test_help_and_version_end_well() -> None:
     for words in (["--help"], ["company", "add", "--help"], ["--version"]):
         with pytest.raises(SystemExit) as ended:
