@@ -98,8 +98,8 @@ class Briefs:
         )
 
     def _make(self, company: CompanyCard) -> Opening:
-        house_rules = without_links(visible(company.system_prompt or "")).strip()
-        personality = without_links(visible(company.brand_personality)).strip()
+        house_rules = _own(visible(company.system_prompt or "")).strip()
+        personality = _own(visible(company.brand_personality)).strip()
         canary = _short_hash(f"{company.id}:{self._prompts.version}")
         name = one_line(company.name, 100)
         rules = fill(self._prompts.rules, company=name, canary=canary)
@@ -171,6 +171,11 @@ def _secret(rules: str) -> frozenset[str]:
     return runs(_words("\n".join(kept)), RULE_WORDS)
 
 
+def _own(text: str) -> str:
+    """The owner's *text* without its links, but with the mail addresses that may be told."""
+    return without_links(text, allowed_mails=mails(text))
+
+
 def _words(text: str) -> list[str]:
     return words(text).split()
 
@@ -183,7 +188,7 @@ def _spoken(time: timedelta) -> str:
 
 def _catalogue_line(product: ProductCard) -> str:
     name, description = (
-        without_links(one_line(text, most)).replace("|", "/").strip()
+        _own(one_line(text, most)).replace("|", "/").strip()
         for text, most in ((product.name, 100), (product.description, 400))
     )
     return f"{product.ref} | {name} | {price_text(product)} | {description or NOTHING}"

@@ -39,19 +39,19 @@ _LINK = re.compile(
     | [\w.+-]{{1,64}}@{_HOST}\w{{2,}}{_REST}
     | \b{_HOST}(?-i:[a-z]{{2,}}|[A-Z]{{2,}})(?::\d+)?/{_REST}
     | \b{_OCTET}(?:\.{_OCTET}){{3}}\b(?::\d+)?(?:/{_REST})?
-    | \b{_HOST}(?:{_SURE}|(?-i:{_UNSURE}|{_UNSURE.upper()}))\b(?!\.?\w)
-    | \b{_HOST}(?:{_UNSURE}|{_RARE})\b(?!\.?\w|[^\S\n]+\w)
+    | (?<!\w)@?{_HOST}(?:{_SURE}|(?-i:{_UNSURE}|{_UNSURE.upper()}))\b(?!\.?\w)
+    | (?<!\w)@?{_HOST}(?:{_UNSURE}|{_RARE})\b(?!\.?\w|[^\S\n]+\w)
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 _UNSPACED = re.compile(rf"(?<![\w.@/-])([^\W\d_]+[.])(?={_GOES_ON})", re.VERBOSE)
 _HINT = re.compile(r"//|@|\.[^\W\d]|\d\.\d+\.\d")
 _LEFTOVER = re.compile(r"\[([^\]]*)\]\(\s*\)|<\s*>|\(\s*\)|\[\s*\]")
-_MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_MAIL = re.compile(r"(?:[\w.+-]{1,64}|(?<!\w))@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 
 
 def mails(text: str) -> frozenset[str]:
-    """The mail addresses in *text*, lower-case."""
+    """The mail addresses in *text*, and the handles with a full stop in them, lower-case."""
     return frozenset(found.casefold() for found in _MAIL.findall(text))
 
 

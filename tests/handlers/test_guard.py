@@ -88,6 +88,15 @@ def test_a_mail_address_of_the_owner_may_be_told(briefs: Briefs) -> None:
     assert "otro@" not in judge(briefs, "Escribe a otro@empresa.test.", card).text
 
 
+def test_a_handle_of_the_owner_may_be_told(briefs: Briefs) -> None:
+    card = company(brand_personality="Instagram: @Emilio.coach, correo hola@empresa.test")
+
+    assert judge(briefs, "Sígueme en @emilio.coach.", card).text == "Sígueme en @emilio.coach."
+    assert judge(briefs, "Sígueme en @evil.coach", card).text == "Sígueme en"
+    assert judge(briefs, "Está en emilio.coach", card).text == "Está en"
+    assert "@Emilio.coach, correo hola@empresa.test" in briefs.opening(card).text
+
+
 @pytest.mark.parametrize(
     "text",
     [
