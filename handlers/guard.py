@@ -71,6 +71,8 @@ def allowed_stage(now: Stage, wanted: Stage) -> Stage | None:
 def _unlinked(raw: str, opening: Opening) -> str:
     said = without_links(raw, allowed_mails=opening.owner_mails)
     plain = bare(said)
+    if plain == said:
+        return said
     undisguised = without_links(plain, allowed_mails=opening.owner_mails)
     return said if undisguised == plain else undisguised
 
