@@ -6,18 +6,21 @@ from handlers.numerals import WORDS
 
 _SHARE = rf"(?:(?<![\d.,]) \d+(?:[.,]\d+)? | {WORDS})"
 _PERCENT = r"\s?(?: % | (?:por\s?ciento|per\s?cent)\b )"
-_NO_MONEY = (
-    r"(?! \s+ (?:(?:de|del|of)\s+)? (?:(?:tu|su|your)\s+)?"
-    r"(?:grasa|peso|masa|cintura|tiempo|body|fat|weight|time)\b )"
+_BODY = (
+    r"(?:grasa|peso|masa|cintura|tiempo|energia|calorias|k?cal|azucar(?:es)?|sal|sodio|harinas?"
+    r"|carbohidratos|carbs|carga|esfuerzo|intensidad|volumen|repeticiones|series|estres"
+    r"|dolor|hambre|ansiedad|body|fat|weight|time|energy|calories|sugar|salt|load|effort"
+    r"|intensity|reps|stress|pain)\b"
 )
-"""Weight and time are lost and saved too."""
+_NO_MONEY = rf"(?! \s+ (?:(?:de|del|of)\s+)? (?:(?:tu|su|la|las|el|los|your|the)\s+)? {_BODY} )"
+"""Weight, sugar and time are lost and saved too."""
 _DISCOUNT = re.compile(
     rf"""
       (?P<first>{_SHARE}) {_PERCENT} \s* (?:de\s+|mas\s+)?
       (?: descuento | dcto | dto | rebaja | menos {_NO_MONEY} | barat | ahorro
-        | off | discount | less | cheaper )
-    | \b (?: descuento | dcto | rebaj[aeo]\w* | descont\w+ | descuent[aeo]\w* | ahorr[aeo]\w*
-           | discount | save | promo\w* )
+        | off | discount | less {_NO_MONEY} | cheaper )
+    | \b (?: descuento | dcto | rebaj[aeo]\w* | descont\w+ | descuent[aeo]\w*
+           | discount | save | promo\w* | ahorr[aeo]\w* {_NO_MONEY} )
       [\s:=(-]+ (?:\w+\s+){{0,3}}
       (?!100\s?%\s\w) (?P<second>{_SHARE}) {_PERCENT} {_NO_MONEY}
     """,
