@@ -2,11 +2,13 @@
 
 import errno
 import os
+import ssl
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from enum import IntEnum
 from io import TextIOWrapper
+from typing import TypeGuard
 
 from models.errors import BadInput, LyroxError, RetryLater, StartAgain, StartupRefused, Unavailable
 
@@ -50,11 +52,12 @@ _LASTING = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 
 def guarded(command: Callable[[], int]) -> int:
     """Run *command*; its exit code, or that of the error it ended with."""
+    _open_closed()
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # What it cannot show must not end a command.
     try:
         code = command()
-        _flush()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
@@ -65,21 +68,24 @@ def guarded(command: Callable[[], int]) -> int:
     return code
 
 
-def _flush() -> None:
-    if sys.stdout:  # None where it was closed before we began.
-        sys.stdout.flush()
+def _open_closed() -> None:
+    """Lead what was closed before we began nowhere: the next file would take its place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(nowhere, True)
+            setattr(sys, name, os.fdopen(nowhere, mode, encoding="utf-8"))
 
 
 def _silence() -> None:
     # Nobody takes our output; Python would complain once more while it ends.
-    if sys.stdout:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _placed(error: Exception) -> Exception:
     """*error*, or that of our output where it takes nothing; a full disk does not say where."""
     try:
-        _flush()
+        sys.stdout.flush()
     except OSError as stuck:
         _silence()
         if isinstance(error, OSError) and error.filename is None:
@@ -103,11 +109,11 @@ def _told(error: Exception) -> Exit:
 
 def sentence(error: BaseException) -> str:
     """What *error* tells a person; of the system's, where it was and what to do."""
-    if not isinstance(error, OSError) or error.errno is None:
+    if not _is_refusal(error):
         return str(error)
     place = error.filename
     where = f"{os.fsdecode(place)}: " if isinstance(place, str | bytes) else ""
-    remedy = _REMEDIES.get(error.errno, "correct that and try again")
+    remedy = _REMEDIES.get(error.errno or 0, "correct that and try again")
     return f"{where}{error.strerror}; {remedy}"
 
 
@@ -115,9 +121,17 @@ def _code(error: BaseException) -> Exit:
     for kind, code in _CODES:
         if isinstance(error, kind):
             return code
-    if isinstance(error, OSError) and error.errno is not None:
+    if _is_refusal(error):
         return Exit.CONFIGURATION if error.errno in _LASTING else Exit.UNAVAILABLE
     return Exit.CRASH
+
+
+def _is_refusal(error: BaseException) -> TypeGuard[OSError]:
+    """Whether the system refused something; TLS has numbers of its own."""
+    if not isinstance(error, OSError) or isinstance(error, ssl.SSLError):
+        return False
+    used_after_its_end = error.errno == errno.EBADF and error.filename is None
+    return error.errno is not None and not used_after_its_end
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

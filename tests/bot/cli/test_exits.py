@@ -1,6 +1,7 @@
 """Errors become exit codes and sentences in one place."""
 
 import os
+import ssl
 import subprocess
 import sys
 from io import BytesIO, TextIOWrapper
@@ -71,7 +72,11 @@ def test_what_the_system_refuses_is_one_sentence_with_its_place(
 
 @pytest.mark.parametrize(
     "error",
-    [ValueError("oops"), OSError("oops"), GiveUp("oops"), CompanyScopeMissing("oops")],
+    [
+        *(ValueError("oops"), OSError("oops"), GiveUp("oops"), CompanyScopeMissing("oops")),
+        OSError(9, "Bad file descriptor"),
+        ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"),
+    ],
 )
 def test_anything_else_is_a_crash_with_its_trace(
     error: Exception, capsys: pytest.CaptureFixture[str]
@@ -119,6 +124,18 @@ def test_a_reader_that_goes_away_early_causes_no_noise() -> None:
         noise = writer.stderr.read()
 
     assert (writer.returncode, noise) == (141, b"")
+
+
+def test_whatever_is_closed_leads_nowhere_and_no_file_takes_its_place() -> None:
+    program = (
+        "import os, sys; from bot.cli.exits import guarded;"
+        " sys.exit(guarded(lambda: 9 + any([sys.stdin.isatty(), sys.stdin.read(),"
+        " sys.stdout.isatty(), sys.stderr.isatty(), os.open(os.devnull, os.O_RDONLY) < 3,"
+        " not os.get_inheritable(1)])))"
+    )
+    words = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", program]
+
+    assert subprocess.run(words, check=False).returncode == 9
 
 
 def run_into(stdout: IO[bytes] | None, *lines: str) -> tuple[int, str]:
