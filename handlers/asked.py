@@ -5,7 +5,7 @@ import re
 from models.text import words
 from models.values import Sender, Turn
 
-_QUESTION = re.compile(r"[^.!?\n]*\?")
+_QUESTION = re.compile(r"(?<![^.!?\n])[^.!?\n]*\?")
 
 
 def last_line(turn: Turn) -> str:

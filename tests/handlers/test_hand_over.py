@@ -134,6 +134,13 @@ def test_a_person_is_given_where_our_question_leaves_room_for_one(
     assert handler.wants(turn(text, history=(line(asked, Sender.AGENT),)))
 
 
+@pytest.mark.timeout(10)
+def test_a_long_line_of_the_owner_is_read_at_once(handler: HandOver) -> None:
+    ours = line("rutina, " * 15_000, Sender.OWNER)
+
+    assert handler.wants(turn("un asesor", history=(ours,)))
+
+
 def test_a_strange_company_name_does_no_harm(handler: HandOver) -> None:
     for name in ("", "(((", "🔥🔥", "La Tienda"):
         assert not handler.wants(turn("quiero hablar con la", company=company(name=name)))
