@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from handlers.asked import last_line
+from handlers.asked import last_line, last_question
 from handlers.language import language
 from handlers.prompts import Prompts
 from models.text import words
@@ -72,6 +72,11 @@ _TOLD_TO_SAY = (
     r"\b(?:(?:escrib|respond|contest|envi|mand)\w*|di|reply|write|text|send)"
     r"(?: (?:con|with|la|the|palabra|word))* {word}\b|\bdar\w* de {word}\b"
 )
+# A question that "alto" and "baja" answer though it does not name them.
+_ASKS_LEVEL = re.compile(
+    r"\b(?:nivel(?:es)?|intensidad|energia|estres|presion|tension|motivacion|autoestima|calidad"
+    r"|estatura|dificultad|temperatura)\b"
+)
 
 _BACK = {
     "es": re.compile(
@@ -124,7 +129,9 @@ def asks_to_stop(text: str) -> bool:
 def _stopped(turn: Turn) -> str | None:
     """The language of a stop in the last line that is more than thanks; empty for both."""
     last = next(filter(None, map(_core, reversed(_written(turn)))), "")
-    return None if _is_choice(last, last_line(turn)) else _language(_STOP, last)
+    if _is_choice(last, last_line(turn)) or _is_level(last, last_question(turn)):
+        return None
+    return _language(_STOP, last)
 
 
 def _returned(turn: Turn) -> str | None:
@@ -162,3 +169,7 @@ def _is_choice(core: str, ours: str) -> bool:
     if core not in _CHOICES or "?" not in ours:
         return False
     return core in re.sub(_TOLD_TO_SAY.format(word=core), " ", words(ours)).split()
+
+
+def _is_level(core: str, asked: str) -> bool:
+    return core in {"alto", "baja"} and bool(_ASKS_LEVEL.search(asked))

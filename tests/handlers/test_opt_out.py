@@ -119,6 +119,10 @@ def test_thanks_after_a_stop_take_nothing_back(after: str, prompts: Prompts) -> 
         ("¿En qué nivel estás: alto, medio o bajo? 😊", "Alto"),
         ("¿Qué intensidad quieres?\n1. Alta\n2. Baja", "baja por favor"),
         ("Do you want to go on or cancel?", "cancel"),
+        ("Anotado. ¿Cómo está tu nivel de estrés?", "Alto"),
+        ("¿Cómo sientes tu energía por las tardes?", "baja"),
+        ("¿Cómo tienes la presión? Es para cuidarte.", "baja"),
+        ("¿Qué intensidad prefieres?", "Baja, gracias"),
     ],
 )
 def test_an_answer_to_our_own_choice_is_not_a_stop(ours: str, text: str, prompts: Prompts) -> None:
@@ -133,6 +137,7 @@ def test_an_answer_to_our_own_choice_is_not_a_stop(ours: str, text: str, prompts
     [
         "¿En qué te puedo ayudar?",
         "La intensidad es baja.",
+        "Con buena energía se entrena mejor. ¿Te gustaría empezar?",
         "¿Quieres más información? Si no, responde BAJA.",
         "¿Quieres darte de baja?",
     ],
