@@ -177,7 +177,8 @@ async def _clock(url: str) -> str:
 def _last_words(said: bytes) -> str:
     """Python's error at its end; what crashes in Go begins with why and ends with registers."""
     lines = said.decode(errors="replace").strip().splitlines() or ["it ended without a word"]
-    return one_line(lines[-1].partition(": ")[2] or lines[0], 200)
+    plain = lines[-1 if lines[0].startswith("Traceback") else 0]
+    return one_line(lines[-1].partition(": ")[2] or plain, 200)
 
 
 def _ending(code: int) -> str:

@@ -119,6 +119,7 @@ async def test_two_doctors_at_once_are_both_content(tmp_path: Path) -> None:
     ("program", "told"),
     [
         ("raise ImportError('there is no goneonize')", "there is no goneonize (exit code 1)"),
+        ("raise MemoryError", "MemoryError (exit code 1)"),
         (
             "import os; os.write(2, b'fatal error: x\\ngs     0x0\\n'); os.abort()",
             "fatal error: x (signal 6)",
