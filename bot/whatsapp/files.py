@@ -83,7 +83,7 @@ class CompanyFiles:
 
     @property
     def links(self) -> Path:
-        """Since when links to the pairing page count."""
+        """The last revocation of links to the pairing page."""
         return self._sessions / f"{self.company_id}.links"
 
     @property
