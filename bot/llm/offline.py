@@ -2,7 +2,7 @@
 
 import re
 
-from bot.llm.wishes import buys, declines
+from bot.llm.wishes import asked_beside, buys, declines
 from handlers.answer import Action, Answer, Intent, Sentiment
 from handlers.language import language
 from handlers.money import price_text
@@ -86,23 +86,33 @@ def _question(phrase: str) -> str:
 def _known(turn: Turn, said: str, say: Phrases, *, only_known: bool) -> Answer | None:
     text = turn.text[:_READ_CHARACTERS]
     if declines(text):
-        return None
+        return _informed(turn, asked_beside(text), say)
     products = turn.company.products
     named, few = _named(products, said), len(said.split()) <= 6
-    priced = bool(_PRICE.search(said))
     if products and buys(text, _name_words(named) if named else frozenset()):
         wanted = named or _recent(turn)
         return _purchase(wanted, say) if wanted else _which(products, say)
     if named and named.picture and _PICTURE.search(said):
         return _shown(named, say)
-    if named and (priced or few or not only_known):
+    if named and (few or not only_known):
         return _price(named, say)
-    if priced or _PRODUCTS.search(said):
-        return _catalogue(products, say, intent="price_inquiry" if priced else "product_inquiry")
+    if informed := _informed(turn, said, say):
+        return informed
     if few and _FAREWELL.search(said):
         return _answer("farewell", "positive", say.farewell)
     if few and _GREETING.search(said):
         return _answer("greeting", "positive", _greeting(turn, say))
+    return None
+
+
+def _informed(turn: Turn, said: str, say: Phrases) -> Answer | None:
+    """The price or the products that are asked for in *said*; nothing is sold."""
+    products, priced = turn.company.products, bool(_PRICE.search(said))
+    named = _named(products, said)
+    if named and priced:
+        return _price(named, say)
+    if priced or _PRODUCTS.search(said):
+        return _catalogue(products, say, intent="price_inquiry" if priced else "product_inquiry")
     return None
 
 

@@ -12,6 +12,13 @@ _REFUSES = re.compile(
     r"\b(?:no|nunca|jamas|tampoco|ni|not|never|cannot"
     r"|(?:don|can|won|didn|doesn|isn|haven|hasn|wouldn) ?t)\b"
 )
+_CLAUSE = re.compile(
+    r"[.,;:!?¡¿\n]+|\b(?:pero|but)\b|(?=\b(?:cu[aá]nto|how much)\b)", re.IGNORECASE
+)
+_ASKS = re.compile(
+    r"\b(?:cuanto|cual(?:es)?|how much|what"
+    r"|que (?:precios?|planes|opciones|productos|servicios|programas|tienen|tienes|ofrecen|hay))\b"
+)
 # Complaints, and what is said once the money is paid.
 _COMPLAINS = re.compile(
     r"\b(?:devol\w+|devuel\w+|reembols\w+|arrepent\w+|arrepient\w+|cancel\w+|reclam\w+|quejas?"
@@ -56,6 +63,17 @@ def declines(text: str) -> bool:
     if "?" in text:
         said = _ASKS_WITH_NO.sub(" ", said)
     return bool(_REFUSES.search(said) or _COMPLAINS.search(said))
+
+
+def asked_beside(text: str) -> str:
+    """What *text* asks beside a refusal, in `words`: "no soy de aquí, ¿cuánto cuesta?".
+
+    Empty where it complains or has paid, or asks nothing.
+    """
+    clauses = map(words, _CLAUSE.split(text))
+    rest = " ".join(clause for clause in clauses if not _REFUSES.search(clause))
+    asks = "?" in text or _ASKS.search(rest)
+    return rest if asks and not _COMPLAINS.search(words(text)) else ""
 
 
 def buys(text: str, name: frozenset[str]) -> bool:

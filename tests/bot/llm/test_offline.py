@@ -195,6 +195,37 @@ def test_what_no_rule_knows_is_declined_while_a_real_target_is_configured(
     assert said(prompts, turn(text), only_known=False)
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("no soy de Miami, ¿cuánto cuesta?", "Personalizado Reto"),
+        ("no soy de miami cuanto cuesta el reto", "Reto"),
+        ("No quiero el plan. ¿Qué precio tiene el reto?", "Reto"),
+        ("no tengo tiempo pero qué planes tienen", "Personalizado Reto"),
+        ("I don't live in Miami, how much is it?", "Personalizado Reto"),
+    ],
+)
+def test_a_no_to_something_else_hides_no_price(text: str, named: str, prompts: Prompts) -> None:
+    answer = Offline(prompts).answer(turn(text), only_known=True)
+
+    assert answer is not None
+    assert not answer.actions
+    assert [name for name in ("Personalizado", "Reto") if name in answer.text] == named.split()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no me interesa, el precio es muy alto",
+        "no quiero más información, ¿vale?",
+        "no funciona, ¿cuánto tarda el reembolso y cuánto cuesta?",
+        "no puedo pagar, ¿cómo pago después?",
+    ],
+)
+def test_a_no_to_the_products_is_left_alone(text: str, prompts: Prompts) -> None:
+    assert said(prompts, turn(text)) is None
+
+
 def test_an_empty_catalogue_is_admitted(prompts: Prompts) -> None:
     nothing = company(products=())
 
