@@ -23,7 +23,8 @@ _AFTER = re.compile(
     re.IGNORECASE,
 )
 _SPELLED = re.compile(
-    rf"(?<!\d\ ) (?!un\ peso\b) ({WORDS}) \s+ (?:de\s+)? ({AFTER})", re.IGNORECASE | re.VERBOSE
+    rf"(?<!\d\ ) (?!un\ peso\b | dos\ pesos\ de\b) ({WORDS}) \s+ (?:de\s+)? ({AFTER})",
+    re.IGNORECASE | re.VERBOSE,
 )
 _ALONE = re.compile(
     rf"(?!un[oa]?\b|one\b) ({WORDS}) (?= \s* (?: $ | [.,;!?)\n] | (?:al|por|cada|y|mensual)\b ) )",
@@ -32,12 +33,17 @@ _ALONE = re.compile(
 _SPOKEN = re.compile(
     r"""
     \b(?: cuestan? | costaria | valen? | (?:salen?|saldria)\ (?:en|a) | te\ queda(?:ria)?\ en
-        | (?:te|se)\ l[oa]s?\ deja?(?:o|mos)\ (?:en|a) | pagas | inviertes
+        | (?:te|se)\ l[oa]s?\ (?:puedo\ |podemos\ )? (?:dej(?:o|ar|amos)|doy|dar|damos)
+          \ (?:en|a|por)
+        | (?:te|les?)\ cobr(?:o|amos) | cobramos | cuotas\ de | rebajad[oa]s?\ a
+        | oferta\s*: | pagas | inviertes
         | por\ solo | a\ solo | costs? (?:\ you)?
-        | (?:precio|costo|valor|tarifa|inversion|price|cost|fee)s? (?:\ \w+)?
+        | (?:precio|costo|valor(?!(?:es)?\ (?:caloric|nutricion|energetic))
+            |tarifa|inversion|price|cost|fee)s? (?:\ \w+)?
           \ (?:es|seria|is) (?:\ de)?
         | precio (?:\ \w+)? \ de (?:\ de)?
-        | (?:precio|costo|valor|tarifa|inversion|total|price|cost|fee)s? (?:\ \w+){0,4}?
+        | (?:precio|costo|valor(?!(?:es)?\ (?:caloric|nutricion|energetic))
+            |tarifa|inversion|total|price|cost|fee)s? (?:\ \w+){0,4}?
           \s*[:=→–—-]
         | precio | price )
     [\s:=→–—•"'«“(\[-]*
@@ -47,13 +53,14 @@ _SPOKEN = re.compile(
 )
 _COUNTED = re.compile(
     r"""
-    \s* (?: % | :\d\d
+    \s* (?: % | :\d\d | x\d
           | (?: por\ ?ciento | dias? | semanas? | mes(?:es)? | a[nñ]os? | horas? | h | hs | hrs?
               | min(?:uto)?s? | seg(?:undo)?s? | [ap]\.?m | kilos? | kg | gr? | gramos? | libras
               | lb | km | m | cm | kilometros? | metros? | millas? | cuadras? | pasos? | personas?
               | vez | veces | clases? | sesion(?:es)? | planes | productos? | cupos? | lugares
               | ejercicios? | comidas? | recetas? | repeticiones | series | k?cal | calorias?
-              | cuotas? | pagos? | days? | weeks? | months? | years? | hours? | minutes?
+              | cuotas? | pagos? | partes? | mensajes? | clics? | alumnos | sola\ vez | de\ cada
+              | days? | weeks? | months? | years? | hours? | minutes?
               | blocks? | people | times | class(?:es)? | sessions? | meals? | steps? )\b )
     """,
     re.IGNORECASE | re.VERBOSE,
