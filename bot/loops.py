@@ -43,5 +43,8 @@ async def run_loops(
 
 
 async def _forever(loop: Awaitable[object]) -> None:
-    await loop
+    try:
+        await loop
+    except* OSError as error:  # Whoever starts may have to wait for a person, never who runs.
+        raise LoopEnded from error
     raise LoopEnded
