@@ -21,8 +21,9 @@ _RARE = "la|so|by|in|is|my|am|at|be|se|si|no|su|al|va|id|as|an"
 """Endings that are words far more often: they count where no word follows."""
 
 _GOES_ON = r"""
-    (?: es\ (?:un[oa]?|el|la|los|las|lo|muy|mas|más|que|tu|mi|su|decir|posible|importante)
-      | me\ (?:alegr|encant|gust|parec|cuent|dic|avis|pued)\w*
+    (?: es\ (?:un[oa]?|el|la|los|las|lo|muy|mas|más|que|tu|mi|su|decir|posible|importante
+              |f[aá]cil|mejor|verdad|as[ií]|gratis|normal|necesari[oa]|buen[oa]?|clave)
+      | me\ (?:alegr|encant|gust|parec|cuent|dic|avis|pued|escrib|mand|confirm|llam)\w*
       | ve\ (?:a|al|con|por) | de\ \w+ | it\ (?:is|was|will) )\b
 """
 """How a sentence begins with an ending: "genial.es un plan" lacks a blank."""
@@ -32,6 +33,9 @@ _REST = r"[^\s<>()\[\]]*"
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 """A part of an address; "1.200.000.000" is a number."""
 
+_COUNTED = rf"(?:\d{{1,2}}\.)+(?:es|me|de|do|it|ve|{_RARE})\b(?!/)"
+"""An hour or an item of a list: "a las 8.am", "2.no"."""
+
 _LINK = re.compile(
     rf"""
       (?:\b[a-z][a-z0-9+.-]{{1,12}}:)?//{_REST}
@@ -39,8 +43,8 @@ _LINK = re.compile(
     | [\w.+-]{{1,64}}@{_HOST}\w{{2,}}{_REST}
     | \b{_HOST}(?-i:[a-z]{{2,}}|[A-Z]{{2,}})(?::\d+)?/{_REST}
     | \b{_OCTET}(?:\.{_OCTET}){{3}}\b(?::\d+)?(?:/{_REST})?
-    | (?<!\w)@?{_HOST}(?:{_SURE}|(?-i:{_UNSURE}|{_UNSURE.upper()}))\b(?!\.?\w)
-    | (?<!\w)@?{_HOST}(?:{_UNSURE}|{_RARE})\b(?!\.?\w|[^\S\n]+\w)
+    | (?<!\w)(?!{_COUNTED})@?{_HOST}(?:{_SURE}|(?-i:{_UNSURE}|{_UNSURE.upper()}))\b(?!\.?\w)
+    | (?<!\w)(?!{_COUNTED})@?{_HOST}(?:{_UNSURE}|{_RARE})\b(?!\.?\w|[^\S\n]+\w)
     """,
     re.IGNORECASE | re.VERBOSE,
 )

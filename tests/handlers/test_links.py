@@ -10,6 +10,7 @@ from handlers.links import without_links
     [
         *("emilio.coach", "linktr.ee", "evil.top", "evil.click", "evil.vip", "tienda.lat"),
         *("foo.health", "Mitienda.Ve", "tienda.Ve", "Evil.Coach", "EVIL.TOP", "evil.com.ve"),
+        *("24.fit", "360.coach", "21.com", "studio7.fit", "plan.8.am"),
         *("8.8.8.8", "255.1.2.3:80", "tienda.es", "tienda.la", "evil.so"),
     ],
 )
@@ -30,6 +31,11 @@ def test_a_bare_link_is_found(link: str) -> None:
         "Ok.si quieres",
         "Gracias.Top de la semana",
         "Son 8.3 puntos",
+        "Te espero a las 8.am.",
+        "Abrimos a las 7.30.am",
+        "Abrimos de 7.30.AM a 10.Am",
+        "1.de pie\n2.me dices\n3.es importante",
+        "¿Descansaste?\n1.si\n2.no",
     ],
 )
 def test_numbers_and_sentences_are_no_links(text: str) -> None:
@@ -40,6 +46,8 @@ def test_numbers_and_sentences_are_no_links(text: str) -> None:
     ("text", "kept"),
     [
         ("genial.es un plan", "genial. es un plan"),
+        ("listo.me escribes y seguimos", "listo. me escribes y seguimos"),
+        ("claro.es fácil", "claro. es fácil"),
         ("gracias.me alegra mucho", "gracias. me alegra mucho"),
         ("listo.ve a descansar", "listo. ve a descansar"),
         ("gracias.de nada", "gracias. de nada"),
