@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.cached_lines import LONG
 from bot.context_cache import ContextCache, Miss
 from bot.redis_store import RedisStore, open_redis
 from models.values import AiMetadata, Line, Sender
@@ -86,6 +87,16 @@ async def test_a_line_that_was_read_before_is_not_parsed_again(redis: RedisStore
     assert first
     assert again
     assert all(old is new for old, new in zip(first, again, strict=False))
+
+
+async def test_a_long_line_takes_no_room_among_those_that_were_read(redis: RedisStore) -> None:
+    cache = await filled(redis, [line(0, text="é" * LONG)])
+    first, again = await cached(cache), await cached(cache)
+
+    assert first
+    assert again
+    assert first == again
+    assert first[0] is not again[0]
 
 
 async def test_a_line_is_json_with_the_documents_field_names(redis: RedisStore) -> None:
