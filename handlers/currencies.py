@@ -52,7 +52,10 @@ _CAPITAL = "|".join(map(re.escape, _LEADING))
 BEFORE = rf"(?:(?<!\w)(?:{_either(_SIGNS)}|(?-i:{_CAPITAL}))|{_SYMBOL})"
 """A pattern of what makes a price of the number after it; for text without accents."""
 
-AFTER = rf"(?:{_either(_SIGNS, _NAMES)}|{_SYMBOL})(?!\w)"
+_LOAD = r"\ de\ \d+(?:[.,]\d+)?\s?(?:kg|kilos|lbs?|libras)\b"
+"""Behind the weights that are "pesos" too."""
+
+AFTER = rf"(?:{_either(_SIGNS, _NAMES)}|{_SYMBOL})(?!\w|{_LOAD})"
 """A pattern of what makes a price of the number before it; for text without accents."""
 
 

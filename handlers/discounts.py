@@ -9,6 +9,7 @@ _PERCENT = r"\s?(?: % | (?:por\s?ciento|per\s?cent)\b )"
 _BODY = (
     r"(?:grasa|peso|masa|cintura|tiempo|energia|calorias|k?cal|azucar(?:es)?|sal|sodio|harinas?"
     r"|carbohidratos|carbs|carga|esfuerzo|intensidad|volumen|repeticiones|series|estres"
+    r"|riesgo|lesion(?:es)?|fatiga|descanso|fatigue|risk"
     r"|dolor|hambre|ansiedad|body|fat|weight|time|energy|calories|sugar|salt|load|effort"
     r"|intensity|reps|stress|pain)\b"
 )

@@ -23,7 +23,7 @@ _AFTER = re.compile(
     re.IGNORECASE,
 )
 _SPELLED = re.compile(
-    rf"(?<!\d\ ) (?!un\ peso\b | dos\ pesos\ de\b) ({WORDS}) \s+ (?:de\s+)? ({AFTER})",
+    rf"(?<!\d\ ) (?!un\ peso\b) ({WORDS}) \s+ (?:de\s+)? ({AFTER})",
     re.IGNORECASE | re.VERBOSE,
 )
 _ALONE = re.compile(
@@ -43,29 +43,35 @@ _SPOKEN = re.compile(
           \ (?:es|seria|is) (?:\ de)?
         | precio (?:\ \w+)? \ de (?:\ de)?
         | (?:precio|costo|valor(?!(?:es)?\ (?:caloric|nutricion|energetic))
-            |tarifa|inversion|total|price|cost|fee)s? (?:\ \w+){0,4}?
+            |tarifa|inversion|total(?!\ de\ (?:pasos|repeticiones|calorias|series|dias|sesiones))
+            |price|cost|fee)s? (?:\ \w+){0,4}?
           \s*[:=→–—-]
         | precio | price )
     [\s:=→–—•"'«“(\[-]*
-    (?: (?:solo|unos|apenas|desde|only|just|about|from)\ | [\d.,]+\ )?
+    (?: (?:solo|unos|apenas|desde|only|just|about|from)\ | \d[\d.,]*\ )?
     $""",
     re.IGNORECASE | re.VERBOSE,
 )
 _COUNTED = re.compile(
     r"""
-    \s* (?: % | :\d\d | x\d
+    \s* (?: % | :\d\d | x\d | /\d\d?/\d
           | (?: por\ ?ciento | dias? | semanas? | mes(?:es)? | a[nñ]os? | horas? | h | hs | hrs?
               | min(?:uto)?s? | seg(?:undo)?s? | [ap]\.?m | kilos? | kg | gr? | gramos? | libras
               | lb | km | m | cm | kilometros? | metros? | millas? | cuadras? | pasos? | personas?
               | vez | veces | clases? | sesion(?:es)? | planes | productos? | cupos? | lugares
               | ejercicios? | comidas? | recetas? | repeticiones | series | k?cal | calorias?
               | cuotas? | pagos? | partes? | mensajes? | clics? | alumnos | sola\ vez | de\ cada
+              | rondas? | vueltas? | rutinas? | consultas? | revisiones | llamadas? | consejos?
+              | descansos? | entrenos? | entrenamientos? | razones | opciones | puntos
               | days? | weeks? | months? | years? | hours? | minutes?
               | blocks? | people | times | class(?:es)? | sessions? | meals? | steps? )\b )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 """What a number counts that is no price: "cuesta 30 minutos al día"."""
+
+_QUARTER = re.compile(r"Q(?:[1-4]|10)")
+"""A part of the year, and a coenzyme: no quetzales."""
 
 _FIRST_ITEM = re.compile(r"1[.)\u20e3-]")
 """What a list begins with: "El precio es:\\n1. Plan, 45 USD"."""
@@ -142,7 +148,9 @@ def _sign(found: re.Match[str]) -> str:
 def _sign_before(text: str, start: int, end: int, taken: int) -> re.Match[str] | None:
     """The sign before a number, unless it is another's: "45 USD (30 días)", "45 USD\\n2. Reto"."""
     sign = _BEFORE.search(text, max(0, start - _NEAR), start)
-    if sign is None or sign.start() >= taken:
+    if sign is None or _QUARTER.fullmatch(text, start - 1, end):
+        return None
+    if sign.start() >= taken:
         return sign
     apart = text[sign.end(1) : start].strip(" ") or _COUNTED.match(text, end)
     return None if apart else sign

@@ -74,6 +74,7 @@ def test_the_owners_discount_is_told_in_any_form(text: str, written: str, briefs
         "Mejoras un 20% por semana",
         "Come un 20% menos de azúcar",
         "Consume 15% menos calorías",
+        "30% menos riesgo de lesión y 10% menos fatiga",
         "Con 10% menos de carga el primer día",
         "Descuenta el 10% de las repeticiones",
         "Un ahorro de energía del 20% por la mañana",
