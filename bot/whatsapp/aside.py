@@ -8,6 +8,7 @@ company does it. Another version of this program is given each of them once more
 import binascii
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -108,17 +109,27 @@ def aside_of(state_dir: Path, company_id: UUID) -> Aside:
 
 
 def set_aside_in(state_dir: Path) -> dict[UUID, int]:
-    """How many events wait for somebody to act, by company; those without any are left out."""
+    """How many events wait for somebody to act, by company; those without any are left out.
+
+    Raises OSError where the journals cannot be looked into.
+    """
     counts = {company: Aside(folder).count() for company, folder in _folders(state_dir)}
     return {company: count for company, count in counts.items() if count}
 
 
 def _folders(state_dir: Path) -> Iterator[tuple[UUID, Path]]:
-    for folder in (state_dir / "journal").glob(f"*/{FOLDER}"):
-        try:
-            yield UUID(folder.parent.name), folder
-        except ValueError:
-            continue
+    for journal in _journals(state_dir / "journal"):
+        for folder in journal.glob(FOLDER):
+            with suppress(ValueError):
+                yield UUID(journal.name), folder
+
+
+def _journals(folder: Path) -> list[Path]:
+    # Not glob: to it, a directory that may not be read is an empty one.
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
 
 
 def _ordered(file: Path, order: Order) -> bool:

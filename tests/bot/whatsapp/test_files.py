@@ -3,10 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from bot.whatsapp.aside import Aside, Order
+from bot.whatsapp.aside import Aside, Order, aside_of, set_aside_in
 from bot.whatsapp.files import read_whole, write_whole
 from bot.whatsapp.journal_records import Entry
 
@@ -44,3 +45,18 @@ def test_two_who_order_at_once_order_each_event_once(tmp_path: Path) -> None:
 
     assert sum(ordered) == 200
     assert aside.count() == 0
+
+
+def test_journals_that_cannot_be_looked_into_are_not_taken_for_none(tmp_path: Path) -> None:
+    company, journal = uuid4(), tmp_path / "journal"
+    assert set_aside_in(tmp_path) == {}
+    for folder in (journal / str(uuid4()), journal / "strange" / "aside", journal / str(company)):
+        folder.mkdir(parents=True)
+    kept = aside_of(tmp_path, company)
+    kept.keep(Entry(1, 17, b"hola"), why="KeyError", at=datetime.now(UTC))
+    assert set_aside_in(tmp_path) == {company: 1}
+
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "journal").touch()
+    with pytest.raises(NotADirectoryError):
+        set_aside_in(tmp_path / "other")
