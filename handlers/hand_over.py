@@ -71,11 +71,13 @@ _ALONE = {
         "live agent", "human agent", "live person", "a live agent", "a real person",
     },
 }  # fmt: skip
-# What these answer where we asked for something else than a person: how many, or which trade.
+# What these answer where we asked for something else than a person: how many, who it was, or
+# which trade.
 _NUMBER = {"persona", "una persona", "a person"}
 _ASKS_TRADE = re.compile(
     r"\b(?:profesion|oficio|ocupacion|cargo|puesto|trabajas?|trabajo|dedicas?|job|occupation|work"
-    r"|profession|for a living)\b"
+    r"|profession|for a living|que haces|do you do|con quien (?:hablaste|hablabas)"
+    r"|quien te (?:recomend|refir|atend|habl|mand|invit)\w*|who (?:referred|recommended|sent))\b"
 )
 _OFFERS_PERSON = re.compile(
     r"\b(?:hablar|hables|chatear|pas[eo]|pasar\w*|comunic\w+|conect\w+|talk|speak|chat|connect"

@@ -75,7 +75,7 @@ _TOLD_TO_SAY = (
 # A question that "alto" and "baja" answer though it does not name them.
 _ASKS_LEVEL = re.compile(
     r"\b(?:nivel(?:es)?|intensidad|energia|estres|presion|tension|motivacion|autoestima|calidad"
-    r"|estatura|dificultad|temperatura)\b"
+    r"|altura|estatura|contextura|dificultad|temperatura)\b"
 )
 
 _BACK = {

@@ -103,6 +103,11 @@ def test_a_request_hidden_in_a_burst_is_heard(handler: HandOver) -> None:
         ("Shall I pass you the price for a person or for two?", "a person"),
         ("¿A qué te dedicas?", "Asesor"),
         ("What do you do for a living?", "agent"),
+        ("What do you do all day?", "operator"),
+        ("¿Quién te recomendó?", "un asesor"),
+        ("¿Con quién hablaste antes?", "asesora"),
+        ("¿Y qué haces?", "representante"),
+        ("Who referred you?", "an agent"),
     ],
 )
 def test_an_answer_to_our_own_question_is_not_a_request(
@@ -121,6 +126,8 @@ def test_an_answer_to_our_own_question_is_not_a_request(
         ("¿Quieres que te pase con alguien del equipo?", "una persona"),
         ("¡Hola! ¿En qué te puedo ayudar?", "Una persona"),
         ("¿Cuál te llama la atención?", "un humano"),
+        ("¿Con quién quieres hablar?", "un asesor"),
+        ("¿Quién te puede ayudar mejor?", "un asesor"),
         ("¿Quieres que te ayude con la compra?", "asesor"),
         ("¿Para cuántos? Dime y lo anoto. Puedes escribir cuando quieras.", "humano"),
         ("¿Quieres que te atienda una persona?", "Una persona"),

@@ -122,6 +122,7 @@ def test_thanks_after_a_stop_take_nothing_back(after: str, prompts: Prompts) -> 
         ("Anotado. ¿Cómo está tu nivel de estrés?", "Alto"),
         ("¿Cómo sientes tu energía por las tardes?", "baja"),
         ("¿Cómo tienes la presión? Es para cuidarte.", "baja"),
+        ("¿Qué altura tienes?", "alto"),
         ("¿Qué intensidad prefieres?", "Baja, gracias"),
     ],
 )
