@@ -6,6 +6,7 @@ import ssl
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from enum import IntEnum
 from io import TextIOWrapper
 from typing import TypeGuard
@@ -98,13 +99,19 @@ def _told(error: Exception) -> Exit:
     leaves = list(_leaves(error))
     codes = [_code(leaf) for leaf in leaves]
     if Exit.CRASH in codes:
-        traceback.print_exception(error)
-        print("lyrox: crashed; this is a defect, the lines above say where", file=sys.stderr)
+        with suppress(OSError):
+            traceback.print_exception(error)
+        _say("lyrox: crashed; this is a defect, the lines above say where")
         return Exit.CRASH
     # A configuration that is wrong stays wrong: it must not look like something that passes.
     worst = max(codes)
-    print(f"lyrox: {sentence(leaves[codes.index(worst)])}", file=sys.stderr)
+    _say(f"lyrox: {sentence(leaves[codes.index(worst)])}")
     return worst
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # The code tells what nobody can hear.
+        print(text, file=sys.stderr)
 
 
 def sentence(error: BaseException) -> str:

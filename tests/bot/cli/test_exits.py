@@ -138,6 +138,19 @@ def test_whatever_is_closed_leads_nowhere_and_no_file_takes_its_place() -> None:
     assert subprocess.run(words, check=False).returncode == 9
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a device that is full")
+@pytest.mark.parametrize(("error", "code"), [("StartupRefused('x')", 78), ("ValueError('x')", 70)])
+def test_an_error_that_nobody_hears_keeps_its_code(error: str, code: int) -> None:
+    program = (
+        "import sys; from bot.cli.exits import guarded; from models.errors import StartupRefused;"
+        f" sys.exit(guarded(lambda: (_ for _ in ()).throw({error})))"
+    )
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([sys.executable, "-c", program], stderr=full, check=False)
+
+    assert done.returncode == code
+
+
 def run_into(stdout: IO[bytes] | None, *lines: str) -> tuple[int, str]:
     """The exit code and the complaints of a command that prints to there; None: to nowhere."""
     program = (
