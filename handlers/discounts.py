@@ -27,6 +27,17 @@ _DISCOUNT = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_REFUSED = re.compile(
+    r"\b(?:no (?:te |le |les )?(?:puedo|podemos|tenemos|manejamos|ofrecemos|damos|doy|hacemos)"
+    r"(?: (?:ofrecer|dar|hacer|aplicar)(?:te|le|les)?)?(?: (?:el|un|ese|ningun))?"
+    r"|(?:can't|cannot|can not|don't|do not) (?:offer|give|have|do)(?: you)?(?: an?| the| that)?)"
+    r"[ *]*$",
+    re.IGNORECASE,
+)
+"""What makes "20% de descuento" behind it none: "no puedo ofrecerte un"."""
+
+_ASKED = re.compile(r"[^.,;!¿\n]*\?")
+_NEAR = 48
 
 
 def unknown_discount(text: str, owner_text: str) -> bool:
@@ -34,8 +45,14 @@ def unknown_discount(text: str, owner_text: str) -> bool:
 
     Both are texts as `handlers.money.readable` leaves them.
     """
-    shares = (found["first"] or found["second"] for found in _DISCOUNT.finditer(text))
+    offers = (found for found in _DISCOUNT.finditer(text) if not _is_refused(text, *found.span()))
+    shares = (found["first"] or found["second"] for found in offers)
     return any(not _names(owner_text, share) for share in shares)
+
+
+def _is_refused(text: str, start: int, end: int) -> bool:
+    refused = _REFUSED.search(text[max(0, start - _NEAR) : start])
+    return bool(refused) and not _ASKED.match(text, end)
 
 
 def _names(owner_text: str, share: str) -> bool:
