@@ -40,7 +40,7 @@ async def manned(workshop: Workshop) -> Workshop:
 
     assert workshop.scene.daemon
     await workshop.scene.until(all_known)
-    await workshop.scene.daemon.until("workers answer")
+    await workshop.scene.daemon.until("workers answer  workers=")
     return workshop
 
 
