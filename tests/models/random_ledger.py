@@ -163,6 +163,10 @@ class World:
         """Everything that waits is answered and sent."""
         for host in range(len(HOSTS)):
             await self.bury(host)
+        await self._look.execute(  # What was put off is due by then.
+            "UPDATE turns SET due_at = now() WHERE company_id = $1 AND due_at > now()",
+            self._company,
+        )
         for _ in range(len(self._arrived) + 2):
             while self._sending:
                 await self.end_sending(0, True)

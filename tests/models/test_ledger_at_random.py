@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from models.database import Database, connect
 from tests.builders import admin, make_company
@@ -26,6 +26,7 @@ async def stage(database: str) -> AsyncIterator[Stage]:
 
 @settings(RELAXED, max_examples=15)
 @given(steps=STEPS)
+@example(steps=[("arrive", 0), ("claim", 0, 0), ("defer", 0)])
 async def test_the_ledger_is_sound_whatever_happens(
     stage: Stage, steps: list[tuple[Any, ...]]
 ) -> None:
