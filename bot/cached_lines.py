@@ -9,7 +9,7 @@ from models.values import AiMetadata, Line, Sender
 
 MOST_READ = 4096
 """Lines that are remembered as read: the next turn of a chat finds all but two of its last
-lines again. About 1 kB each, and `LONG` bounds it."""
+lines again. `LONG` bounds what they take."""
 LONG = 2000
 """Bytes; a longer line is read anew each time."""
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
