@@ -7,7 +7,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -28,7 +28,9 @@ log = logging.getLogger(__name__)
 
 QUEUE = "message_processing"
 RING_SECONDS = 1.5
-JOBS_AT_ONCE = 8
+JOBS_AT_ONCE = 32
+"""So many are taken off the list in one call where so many wait; the others are for others."""
+LISTENINGS_AT_ONCE = 8
 CONNECTIONS = 8
 
 OnRing = Callable[[UUID, UUID], None]
@@ -74,10 +76,12 @@ class Doorbell:
         *on_ring* only takes note and returns at once. What it raises is logged.
         """
 
-        async def answer_one(job: bytes) -> None:
-            self._answer_one(job, on_ring)
+        async def answer_all(jobs: Sequence[bytes]) -> None:
+            with ExitStack() as each:  # One that fails keeps none of the others from its end.
+                for job in reversed(jobs):
+                    each.callback(self._answer_one, job, on_ring)
 
-        self._broker.register_task(answer_one, task_name=QUEUE)
+        self._broker.register_task(answer_all, task_name=QUEUE)
         failures = 0
         while not self._finish.is_set():
             try:
@@ -100,7 +104,7 @@ class Doorbell:
     def _receiver(self) -> Receiver:
         return Receiver(
             self._broker,
-            max_async_tasks=JOBS_AT_ONCE,
+            max_async_tasks=LISTENINGS_AT_ONCE,
             validate_params=False,
             run_startup=False,
         )
@@ -142,11 +146,21 @@ class OneClientBroker(ListQueueBroker):
         """Put all on the list in one call, in their order."""
         await self._client.lpush(self.queue_name, *(message.message for message in messages))
 
-    async def listen(self) -> AsyncGenerator[bytes, None]:
+    async def listen(self) -> AsyncGenerator[list[bytes], None]:  # type: ignore[override]
+        """What waits, the oldest first and at most `JOBS_AT_ONCE`, as one delivery.
+
+        Taken one by one, jobs passed no quicker than some 130 a second through a busy event loop,
+        which each of them needs several turns of. A server before 6.2 knows no count and refuses
+        the second command: there they still come one by one.
+        """
         while True:
-            popped = await self._client.brpop([self.queue_name])
-            if popped is not None:
-                yield popped[1]  # type: ignore[misc] # No str without decode_responses.
+            async with self._client.pipeline(transaction=False) as batch:
+                batch.brpop([self.queue_name])
+                batch.rpop(self.queue_name, JOBS_AT_ONCE - 1)
+                first, others = await batch.execute(raise_on_error=False)
+            if isinstance(first, Exception):
+                raise first
+            yield [first[1], *(others if isinstance(others, list) else ())]
 
 
 class DocumentFormat(TaskiqFormatter):

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from bot.jobs import QUEUE, RING_SECONDS, Doorbell, open_doorbell
+from bot.jobs import JOBS_AT_ONCE, QUEUE, RING_SECONDS, Doorbell, open_doorbell
 from bot.redis_store import RedisStore, open_redis
 from models.errors import RetryLater
 from tests.bot.conftest import PrivateValkey
@@ -99,6 +99,37 @@ async def test_who_answers_hears_every_ring_in_order(redis_url: str, redis: Redi
 
     assert heard == chats
     assert await redis.pipeline(("EXISTS", QUEUE)) == [0]
+
+
+async def test_what_waits_is_taken_off_the_list_together_and_heard_in_order(
+    private_valkey: PrivateValkey,
+) -> None:
+    chats = [(uuid4(), uuid4()) for _ in range(3 * JOBS_AT_ONCE)]
+    heard: list[Chat] = []
+    async with open_doorbell(private_valkey.url) as doorbell:
+        await asyncio.gather(*(doorbell.ring(*chat, "M1", AT) for chat in chats))
+        async with answering(doorbell, heard):
+            await until(lambda: len(heard) == len(chats))
+
+    async with open_redis(private_valkey.url) as redis:
+        [calls] = await redis.pipeline(("INFO", "commandstats"))
+    assert heard == chats
+    assert calls["cmdstat_brpop"]["calls"] <= 4  # The last waits for a fourth.
+
+
+async def test_a_server_that_takes_no_count_gives_them_one_by_one(
+    private_valkey: PrivateValkey,
+) -> None:
+    chats = [(uuid4(), uuid4()) for _ in range(5)]
+    heard: list[Chat] = []
+    async with open_redis(private_valkey.url) as redis:
+        await redis.pipeline(("ACL", "SETUSER", "default", "-rpop"))
+    async with open_doorbell(private_valkey.url) as doorbell:
+        await asyncio.gather(*(doorbell.ring(*chat, "M1", AT) for chat in chats))
+        async with answering(doorbell, heard):
+            await until(lambda: len(heard) == len(chats))
+
+    assert heard == chats
 
 
 async def test_two_who_answer_share_the_jobs(redis_url: str) -> None:
