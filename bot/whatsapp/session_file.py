@@ -7,8 +7,9 @@ loads the client) may import this.
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -37,37 +38,83 @@ def sent_id(path: Path, secret: bytes) -> str | None:
     return str(rows[0][0]) if rows else None
 
 
-def sessions_hash(path: Path, user: str) -> str:
-    """A hash of the ratchets with *user* (phone or LID digits, either finds both)."""
-    digest = hashlib.sha256()
-    with _asking(path) as ask:
-        known = ask("SELECT lid, pn FROM whatsmeow_lid_map WHERE lid = ? OR pn = ?", (user, user))
-        for one in sorted({user, *(str(name) for row in known for name in row)}):
-            # A session's name is user:device, or user_agent:device for a LID.
-            for their_id, ratchet in ask(_RATCHETS, (f"{one}:*", f"{one}_*:*")):
-                digest.update(f"{their_id}:{len(ratchet)}:".encode() + ratchet)
-    return digest.hexdigest()
+class Ratchets:
+    """Hashes of ratchets, from files that stay open: each send asks, and most ask the same few.
+
+    At most *most* are open, with 64 KiB of each in memory; the one that was not asked for the
+    longest goes first.
+    """
+
+    def __init__(self, most: int = 128) -> None:
+        self._most = most
+        self._open: OrderedDict[Path, tuple[_Identity, sqlite3.Connection]] = OrderedDict()
+
+    def sessions_hash(self, path: Path, user: str) -> str:
+        """A hash of the ratchets with *user* (phone or LID digits, either finds both)."""
+        connection = self._opened(path)
+        digest = hashlib.sha256()
+        if connection is None:
+            return digest.hexdigest()
+        try:
+            known = _answer(connection, _NAMES, (user, user))
+            for one in sorted({user, *(str(name) for row in known for name in row)}):
+                # A session's name is user:device, or user_agent:device for a LID.
+                for their_id, ratchet in _answer(connection, _RATCHETS, (f"{one}:*", f"{one}_*:*")):
+                    digest.update(f"{their_id}:{len(ratchet)}:".encode() + ratchet)
+        except (Damaged, OSError):
+            self._close(path)
+            raise
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for path in list(self._open):
+            self._close(path)
+
+    def _opened(self, path: Path) -> sqlite3.Connection | None:
+        """None where there is no file; another one than before, under the same name, is opened."""
+        identity = _identity(path)
+        known = self._open.get(path)
+        if known is not None and known[0] == identity:
+            self._open.move_to_end(path)
+            return known[1]
+        if known is not None:
+            self._close(path)
+        if identity is None:
+            return None
+        connection = _connected(path)
+        connection.execute("PRAGMA cache_size = -64")
+        self._open[path] = (identity, connection)
+        if len(self._open) > self._most:
+            self._close(next(iter(self._open)))
+        return connection
+
+    def _close(self, path: Path) -> None:
+        self._open.pop(path)[1].close()
 
 
+_Identity = tuple[int, int]
+_NAMES = "SELECT lid, pn FROM whatsmeow_lid_map WHERE lid = ? OR pn = ?"
 _RATCHETS = (
     "SELECT their_id, session FROM whatsmeow_sessions "
     "WHERE their_id GLOB ? OR their_id GLOB ? ORDER BY their_id"
 )
 
 
+def _identity(path: Path) -> _Identity | None:
+    """Device and inode, which no other file has while we keep this one open."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _ask(path: Path, query: str, values: Sequence[object] = ()) -> list[Any]:
-    with _asking(path) as ask:
-        return ask(query, values)
-
-
-@contextmanager
-def _asking(path: Path) -> Iterator[Callable[[str, Sequence[object]], list[Any]]]:
-    """Questions to one file, which is opened once for all of them."""
     if not path.is_file():
-        yield lambda *_: []
-        return
-    with _reading(path) as connection:
-        yield lambda query, values: _answer(connection, query, values)
+        return []
+    with closing(_connected(path)) as connection:
+        return _answer(connection, query, values)
 
 
 def _answer(connection: sqlite3.Connection, query: str, values: Sequence[object]) -> list[Any]:
@@ -85,12 +132,9 @@ def _named(error: sqlite3.DatabaseError) -> Exception:
     return Damaged(str(error)) if broken else OSError(str(error))
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+def _connected(path: Path) -> sqlite3.Connection:
     address = f"file:{quote(str(path))}?mode=ro"
     try:
-        connection = sqlite3.connect(address, uri=True, timeout=10)
+        return sqlite3.connect(address, uri=True, timeout=10)
     except sqlite3.DatabaseError as error:
         raise _named(error) from error
-    with closing(connection):
-        yield connection

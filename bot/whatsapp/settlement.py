@@ -174,7 +174,7 @@ def main() -> None:
         {
             "device": lambda path, _: session_file.device(path),
             "sent_id": lambda path, value: session_file.sent_id(path, bytes.fromhex(value)),
-            "sessions_hash": session_file.sessions_hash,
+            "sessions_hash": session_file.Ratchets().sessions_hash,
         }
     )
     for line in sys.stdin:

@@ -3,12 +3,14 @@ import os
 import re
 import signal
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from bot.whatsapp.session_file import Ratchets
 from bot.whatsapp.settlement import SessionBooks, SessionDamaged
 from bot.wire import Unsettled
 from models.errors import RetryLater
@@ -117,6 +119,63 @@ async def test_somebody_elses_ratchet_changes_nothing(books: SessionBooks, path:
         file.turn_ratchet(other)
 
     assert await books.sessions_hash(path, "999@lid") == before
+
+
+async def test_a_file_in_the_place_of_another_is_the_one_that_is_asked(
+    books: SessionBooks, path: Path, tmp_path: Path
+) -> None:
+    SessionFile(path).turn_ratchet(f"{LID}_1:0")
+    nothing = await books.sessions_hash(tmp_path / "none.sqlite", f"{LID}@lid")
+    before = await books.sessions_hash(path, f"{LID}@lid")
+    assert before != nothing
+
+    gone(path)
+    assert await books.sessions_hash(path, f"{LID}@lid") == nothing
+    SessionFile(path).turn_ratchet(f"{LID}_1:0")
+
+    assert await books.sessions_hash(path, f"{LID}@lid") not in (before, nothing)
+
+
+async def test_a_file_that_was_replaced_meanwhile_is_the_one_that_is_asked(
+    books: SessionBooks, path: Path, tmp_path: Path
+) -> None:
+    SessionFile(path).turn_ratchet(f"{LID}_1:0")
+    before = await books.sessions_hash(path, f"{LID}@lid")
+    other = tmp_path / "other.sqlite"
+    SessionFile(other).turn_ratchet(f"{LID}_1:0")
+    gone(path)
+
+    other.rename(path)
+
+    assert await books.sessions_hash(path, f"{LID}@lid") != before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only /proc tells which files are open")
+async def test_files_stay_open_but_only_so_many(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.sqlite" for number in range(5)]
+    for path in paths:
+        SessionFile(path).turn_ratchet(f"{LID}_1:0")
+    ratchets = Ratchets(most=2)
+
+    first = [ratchets.sessions_hash(path, LID) for path in paths]
+    again = [ratchets.sessions_hash(path, LID) for path in paths]
+
+    assert first == again
+    assert open_in(tmp_path) == {"3.sqlite", "4.sqlite"}
+    ratchets.close()
+    assert open_in(tmp_path) == set()
+
+
+def open_in(folder: Path) -> set[str]:
+    """Which databases of *folder* this process has open."""
+    files = [fd.readlink() for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
+    return {file.name for file in files if file.parent == folder and file.suffix == ".sqlite"}
+
+
+def gone(path: Path) -> None:
+    """As when a company's pairing is taken back."""
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
 
 
 def tear_header(path: Path) -> None:
