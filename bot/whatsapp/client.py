@@ -6,14 +6,14 @@ import ctypes
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
 from bot.whatsapp.callbacks import SUBSCRIBED, Callbacks, Observer
-from bot.whatsapp.gate import Gate, NotBegun
+from bot.whatsapp.gate import Gate, Line, NotBegun
 from bot.whatsapp.identity import jid_parts
 from bot.whatsapp.library import Library
 from bot.whatsapp.media import Media
@@ -69,7 +69,7 @@ class Client:
         self._stopping = False
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
-        self._line = threading.Lock()
+        self._line = Line()  # The client sends one at a time for an account anyway.
         self.media = Media(library, self._uuid, lambda call: gate.call(self._allowed(call)))
 
     async def start(self) -> None:
@@ -111,7 +111,10 @@ class Client:
 
         call = asyncio.ensure_future(
             self._gate.call(
-                self._allowed(hand_over), line=self._turn(first), begin_limit=_QUEUE_LIMIT
+                self._allowed(hand_over),
+                line=self._line,
+                first=first,
+                begin_limit=_QUEUE_LIMIT,
             )
         )
         call.add_done_callback(_heard)
@@ -121,7 +124,7 @@ class Client:
         try:
             return self._sent_id(call.result())
         except NotBegun:
-            raise NotSent("no thread was free for it in time") from None
+            raise NotSent("its turn did not come in time") from None
 
     async def typing(self, chat: str, on: bool) -> None:
         """Show or hide that an answer is being written. Raises NotSent."""
@@ -190,6 +193,7 @@ class Client:
         if await self._disconnect():
             await self._quiet(quiet, longest)
         await self._gate.alone(self._stop, limit=0)
+        self._line.close()
         if not self._begun:
             return  # Cancelled while it waited for its turn to start.
         try:
@@ -197,13 +201,6 @@ class Client:
                 await self._over.wait()
         except TimeoutError:
             log.warning("a WhatsApp thread did not end", extra={"company": self._uuid.decode()})
-
-    @contextlib.contextmanager
-    def _turn(self, first: Callable[[], None]) -> Iterator[None]:
-        """The client sends one at a time for an account anyway."""
-        with self._line:
-            first()
-            yield
 
     async def _disconnect(self) -> bool:
         code = self._library.code

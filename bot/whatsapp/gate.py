@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -38,6 +38,27 @@ def on_loop(question: Coroutine[Any, Any, Result], loop: asyncio.AbstractEventLo
     return asked.result()
 
 
+class Line:
+    """Calls that take turns, on a thread of their own.
+
+    So nobody has to be woken between two of them, which would wait for the interpreter once more.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="whatsapp-line")
+
+    def submit(self, call: Callable[..., Result], /, *arguments: Any) -> "futures.Future[Result]":
+        """Queue a call. Raises NotBegun once the line is closed."""
+        try:
+            return self._thread.submit(call, *arguments)
+        except RuntimeError:
+            raise NotBegun from None
+
+    def close(self) -> None:
+        """Take no more calls; those that were taken go on to their end."""
+        self._thread.shutdown(wait=False)
+
+
 class Gate:
     """A readers-writer gate with threads of its own, never the loop's default ones.
 
@@ -59,16 +80,18 @@ class Gate:
         self,
         function: Callable[[], Result],
         *,
-        line: AbstractContextManager[object] | None = None,
+        line: "Line | None" = None,
+        first: Callable[[], None] = lambda: None,
         begin_limit: float | None = None,
     ) -> Result:
         """Run *function* on the reader side, on a thread of the gate.
 
-        A call is under its *line* from before it enters until it ends: so they take turns, and the
-        next one begins before the loop has heard of the one before. Raises NotBegun if no thread
-        was free within *begin_limit* seconds.
+        A call of a *line* comes after those before it have ended. *first* is called on the same
+        thread before it enters, and may take its time. Raises NotBegun if neither has begun
+        within *begin_limit* seconds.
         """
-        queued = self._calls.submit(self._in_turn, function, line)
+        threads = self._calls if line is None else line
+        queued: futures.Future[Result] = threads.submit(self._in_turn, function, first)
         call = asyncio.wrap_future(queued)
         if begin_limit is not None:
             done, _ = await asyncio.wait({call}, timeout=begin_limit)
@@ -88,11 +111,9 @@ class Gate:
         self._calls.shutdown(wait=False, cancel_futures=True)
         self._turns.shutdown(wait=False, cancel_futures=True)
 
-    def _in_turn(
-        self, function: Callable[[], Result], line: AbstractContextManager[object] | None
-    ) -> Result:
-        with line or nullcontext():
-            return self._read(function)
+    def _in_turn(self, function: Callable[[], Result], first: Callable[[], None]) -> Result:
+        first()
+        return self._read(function)
 
     def _read(self, function: Callable[[], Result]) -> Result:
         token = object()

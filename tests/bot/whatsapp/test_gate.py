@@ -1,11 +1,12 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import pytest
 
-from bot.whatsapp.gate import Gate, NotBegun, on_loop
+from bot.whatsapp.gate import Gate, Line, NotBegun, on_loop
 
 
 @pytest.fixture
@@ -13,6 +14,13 @@ async def gate() -> AsyncIterator[Gate]:
     gate = Gate(workers=4, entry_seconds=0.05)
     yield gate
     gate.close()
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    line = Line()
+    yield line
+    line.close()
 
 
 async def test_calls_run_side_by_side(gate: Gate) -> None:
@@ -119,6 +127,77 @@ async def test_a_call_that_has_begun_is_waited_for_past_its_limit(gate: Gate) ->
         return "done"
 
     assert await gate.call(slow, begin_limit=0.05) == "done"
+
+
+async def test_calls_of_a_line_take_turns_in_their_order_and_hold_up_no_others(
+    gate: Gate, line: Line
+) -> None:
+    order: list[int] = []
+    free = threading.Event()
+
+    def step(number: int) -> None:
+        order.append(number)
+        free.wait(5)
+        order.append(number)
+
+    calls = [asyncio.ensure_future(gate.call(partial(step, n), line=line)) for n in range(3)]
+    await asyncio.sleep(0.05)
+    assert await gate.call(lambda: list(order)) == [0]
+    free.set()
+    await asyncio.gather(*calls)
+
+    assert order == [0, 0, 1, 1, 2, 2]
+
+
+async def test_the_next_of_a_line_begins_while_the_loop_is_busy(gate: Gate, line: Line) -> None:
+    ended, begun = threading.Event(), threading.Event()
+    calls = [asyncio.ensure_future(gate.call(end, line=line)) for end in (ended.set, begun.set)]
+    await asyncio.sleep(0)
+
+    assert begun.wait(5)  # On the loop's own thread.
+
+    await asyncio.gather(*calls)
+    assert ended.is_set()
+
+
+async def test_what_comes_first_keeps_a_call_from_entering(gate: Gate, line: Line) -> None:
+    entered = threading.Event()
+
+    def refuse() -> None:
+        raise LookupError("too late")
+
+    with pytest.raises(LookupError):
+        await gate.call(entered.set, line=line, first=refuse)
+
+    assert not entered.is_set()
+    assert await gate.call(lambda: "the next", line=line) == "the next"
+
+
+async def test_a_call_whose_turn_does_not_come_in_time_never_begins(gate: Gate, line: Line) -> None:
+    free, begun = threading.Event(), threading.Event()
+    busy = asyncio.ensure_future(gate.call(lambda: free.wait(5), line=line))
+    await asyncio.sleep(0.05)
+
+    with pytest.raises(NotBegun):
+        await gate.call(begun.set, line=line, begin_limit=0.1)
+    free.set()
+    await busy
+    await gate.call(lambda: None, line=line)
+
+    assert not begun.is_set()
+
+
+async def test_a_closed_line_ends_what_it_has_and_takes_no_more(gate: Gate, line: Line) -> None:
+    free = threading.Event()
+    calls = [asyncio.ensure_future(gate.call(lambda: free.wait(5), line=line)) for _ in range(2)]
+    await asyncio.sleep(0.05)
+
+    line.close()
+    with pytest.raises(NotBegun):
+        await gate.call(lambda: None, line=line)
+    free.set()
+
+    assert await asyncio.gather(*calls) == [True, True]
 
 
 async def test_a_thread_asks_the_loop_and_hears_its_answer_and_its_error() -> None:
