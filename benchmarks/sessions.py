@@ -1,7 +1,7 @@
 """WhatsApp sessions in the real daemon: what they cost idle, and how fast beside a bare bot.
 
 ``python -m benchmarks.sessions [--sessions 1 10 50 100] [--messages 1000]
-[--rounds 5] [--save]``. WhatsApp is
+[--rounds 5] [--no-receipts] [--save]``. WhatsApp is
 the loopback server in a process of its own, the client is the real one. The daemon is ``lyrox
 run`` with its ledger and stores, without quiet window, pace and rate limit, and with a language
 model that answers at once. The bare bot is `benchmarks.echo_bot`, on the same session files.
@@ -33,7 +33,7 @@ _CONVERSATION = {
 _LIMITS = {"messages_per_minute": 0, "robot_turns": 0}
 
 
-async def run(plan: Plan, root: Path) -> SessionFigures:
+async def run(plan: Plan, root: Path, *, receipts: bool = True) -> SessionFigures:
     """Measure on fresh stores and accounts; one run at a time under *root*."""
     with (
         alone(root / f"{plan.name}.lock"),
@@ -45,11 +45,11 @@ async def run(plan: Plan, root: Path) -> SessionFigures:
             tenants(max(plan.sessions), servers, plan.name, plan.redis_database) as owned,
             whatsapp(Path(folder) / "server") as server,
         ):
-            home = _home(Path(folder), owned, plan.name, model.hear())
+            home = _home(Path(folder), owned, plan.name, model.hear(), receipts=receipts)
             return await SessionBench(plan, server, owned, home).measure()
 
 
-def _home(folder: Path, owned: Tenants, name: str, model_url: str) -> Home:
+def _home(folder: Path, owned: Tenants, name: str, model_url: str, *, receipts: bool) -> Home:
     """A configuration without any waits, on the benchmark's databases."""
     target = {"name": "bench", "model": "bench-1", "base_url": model_url, "api_key": ""}
     urls = owned.urls
@@ -57,7 +57,7 @@ def _home(folder: Path, owned: Tenants, name: str, model_url: str) -> Home:
     return Home(
         folder,
         stores={**stores, "mongo_database": name},
-        conversation=_CONVERSATION,
+        conversation=_CONVERSATION | {"mark_read": receipts},
         limits=_LIMITS,
         llm={"targets": [target]},
     )
@@ -68,7 +68,7 @@ def report(figures: SessionFigures, words: Sequence[str], place: str) -> str:
     return f"{heading('sessions', words, place)}\n\n{tables(figures)}"
 
 
-def _plan(words: Sequence[str]) -> tuple[Plan, bool]:
+def _told(words: Sequence[str]) -> tuple[Plan, argparse.Namespace]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sessions", description=__doc__)
     usual = Plan()
     parser.add_argument("--sessions", type=int, nargs="+", default=list(usual.sessions))
@@ -77,17 +77,19 @@ def _plan(words: Sequence[str]) -> tuple[Plan, bool]:
     parser.add_argument("--idle", type=float, default=usual.idle_seconds, help="seconds")
     parser.add_argument("--fast", action="store_true", help="stores that never wait for the disk")
     parser.add_argument("--save", action="store_true", help="keep the tables in docs/benchmarks.md")
+    silent = "LYROX marks nothing as read, as the bare bot does not"
+    parser.add_argument("--no-receipts", action="store_false", dest="receipts", help=silent)
     told = parser.parse_args(words)
     plan = Plan(told.sessions, told.messages, told.rounds, told.idle, fast=told.fast)
-    return plan, told.save
+    return plan, told
 
 
 def main(words: Sequence[str], root: Path = ROOT) -> str:
     """Measure, print the tables, and return them."""
-    plan, keep = _plan(words)
+    plan, told = _told(words)
     place = machine()
-    text = report(asyncio.run(run(plan, root)), words, place)
-    return shown("sessions", text, keep=keep)
+    text = report(asyncio.run(run(plan, root, receipts=told.receipts)), words, place)
+    return shown("sessions", text, keep=told.save)
 
 
 if __name__ == "__main__":
