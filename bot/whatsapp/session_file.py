@@ -56,6 +56,7 @@ class Ratchets:
         if connection is None:
             return digest.hexdigest()
         try:
+            _answer(connection, "PRAGMA cache_size = -64", ())
             known = _answer(connection, _NAMES, (user, user))
             for one in sorted({user, *(str(name) for row in known for name in row)}):
                 # A session's name is user:device, or user_agent:device for a LID.
@@ -83,7 +84,6 @@ class Ratchets:
         if identity is None:
             return None
         connection = _connected(path)
-        connection.execute("PRAGMA cache_size = -64")
         self._open[path] = (identity, connection)
         if len(self._open) > self._most:
             self._close(next(iter(self._open)))

@@ -214,6 +214,22 @@ async def test_a_damaged_file_is_told_and_the_next_question_is_answered(
     assert await books.device(path) is None
 
 
+async def test_a_damaged_file_costs_no_other_question_its_answer(
+    books: SessionBooks, path: Path, tmp_path: Path
+) -> None:
+    tear_header(path)
+    SessionFile(tmp_path / "other.sqlite").pair("521")
+
+    damaged, device = await asyncio.gather(
+        books.sessions_hash(path, "9@lid"),
+        books.device(tmp_path / "other.sqlite"),
+        return_exceptions=True,
+    )
+
+    assert isinstance(damaged, SessionDamaged)
+    assert isinstance(device, dict)
+
+
 async def test_a_file_that_cannot_be_read_now_is_not_taken_for_damaged(path: Path) -> None:
     SessionFile(path).pair()
     books = SessionBooks(limit=2.0)
