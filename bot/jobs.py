@@ -160,7 +160,8 @@ class OneClientBroker(ListQueueBroker):
                 first, others = await batch.execute(raise_on_error=False)
             if isinstance(first, Exception):
                 raise first
-            yield [first[1], *(others if isinstance(others, list) else ())]
+            oldest = [] if first is None else [first[1]]  # None: somebody unblocked us.
+            yield [*oldest, *(others if isinstance(others, list) else ())]
 
 
 class DocumentFormat(TaskiqFormatter):
