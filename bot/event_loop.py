@@ -12,8 +12,8 @@ Told = TypeVar("Told")
 SWITCH_SECONDS = 0.001
 """How long a thread of the WhatsApp client waits at most before the loop lets it speak.
 
-Python's own 5 ms are most of the time of a send where the loop is busy: in `benchmarks.sessions`
-1 ms carried 2 to 3 % more messages with the same work.
+Python's own is 5 ms, as long as a whole send. In three pairs of runs of `benchmarks.sessions` 1 ms
+carried 2 to 4 % more messages.
 """
 
 
