@@ -170,16 +170,17 @@ def main() -> None:
     """Answer until the input ends."""
     from bot.whatsapp import session_file  # Only this process may hold a SQLite of its own.
 
-    questions = MappingProxyType(
-        {
-            "device": lambda path, _: session_file.device(path),
-            "sent_id": lambda path, value: session_file.sent_id(path, bytes.fromhex(value)),
-            "sessions_hash": session_file.Ratchets().sessions_hash,
-        }
-    )
-    for line in sys.stdin:
-        sys.stdout.write(answer(json.loads(line), questions) + "\n")
-        sys.stdout.flush()
+    with contextlib.closing(session_file.Ratchets()) as ratchets:
+        questions = MappingProxyType(
+            {
+                "device": lambda path, _: session_file.device(path),
+                "sent_id": lambda path, value: session_file.sent_id(path, bytes.fromhex(value)),
+                "sessions_hash": ratchets.sessions_hash,
+            }
+        )
+        for line in sys.stdin:
+            sys.stdout.write(answer(json.loads(line), questions) + "\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":
