@@ -59,4 +59,4 @@ def count(trips: Sequence[Trip], background: Collection[tuple[str, str]]) -> Cou
 
 
 def _waits(label: str) -> bool:
-    return label.startswith("BRPOP")
+    return label.startswith("BLMPOP")

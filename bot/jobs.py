@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from taskiq import BrokerMessage, TaskiqFormatter, TaskiqMessage
@@ -20,6 +21,7 @@ from bot.redis_store import (
     Reachability,
     backoff_seconds,
     client_on,
+    lacks_command,
     patient_connection,
 )
 from models.gathering import Gathering
@@ -150,18 +152,27 @@ class OneClientBroker(ListQueueBroker):
         """What waits, the oldest first and at most `JOBS_AT_ONCE`, as one delivery.
 
         Taken one by one, jobs passed no quicker than some 130 a second through a busy event loop,
-        which each of them needs several turns of. A server before 6.2 knows no count and refuses
-        the second command: there they still come one by one.
+        which each of them needs several turns of. So they do where the server has no BLMPOP,
+        which came with Redis 7.0.
         """
+        take = self._take_many
         while True:
-            async with self._client.pipeline(transaction=False) as batch:
-                batch.brpop([self.queue_name])
-                batch.rpop(self.queue_name, JOBS_AT_ONCE - 1)
-                first, others = await batch.execute(raise_on_error=False)
-            if isinstance(first, Exception):
-                raise first
-            oldest = [] if first is None else [first[1]]  # None: somebody unblocked us.
-            yield [*oldest, *(others if isinstance(others, list) else ())]
+            try:
+                jobs = await take()
+            except FAILURES as error:
+                if take == self._take_one or not lacks_command(error):
+                    raise
+                take, jobs = self._take_one, []
+            yield jobs
+
+    async def _take_many(self) -> list[bytes]:
+        right, most = "RIGHT", JOBS_AT_ONCE
+        found: Any = await self._client.blmpop(0, 1, self.queue_name, direction=right, count=most)
+        return found[1] if found else []  # None: somebody unblocked us.
+
+    async def _take_one(self) -> list[bytes]:
+        found: Any = await self._client.brpop([self.queue_name])
+        return [found[1]] if found else []
 
 
 class DocumentFormat(TaskiqFormatter):

@@ -19,7 +19,7 @@ from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoPermissionError, NoScriptError, RedisError, ResponseError
 
 from models.errors import RetryLater, StartupRefused, Unavailable
 from models.gathering import Gathering
@@ -232,6 +232,12 @@ def patient_connection() -> dict[str, Any]:
 def client_on(pool: BlockingConnectionPool) -> Redis:
     """A bare client on another library's pool, which stays that library's to close."""
     return Redis(connection_pool=pool)
+
+
+def lacks_command(error: Exception) -> bool:
+    """Whether *error* says that the server is too old for a command, or that we may not use it."""
+    unknown = isinstance(error, ResponseError) and "unknown command" in str(error)
+    return unknown or isinstance(error, NoPermissionError)
 
 
 def backoff_seconds(failures: int) -> float:

@@ -85,13 +85,13 @@ async def test_the_proxy_counts_what_a_process_waits_for(
 
 
 def test_trips_that_overlap_are_one_wave_and_periodic_ones_do_not_count() -> None:
-    idle = [("postgres", "desk_beat", 0.0, 1.0), ("redis", "BRPOP queue", 0.0, 9.0)]
+    idle = [("postgres", "desk_beat", 0.0, 1.0), ("redis", "BLMPOP 0", 0.0, 9.0)]
     trips = [
         ("postgres", "road_accept", 10.0, 10.1),
         ("redis", "EVALSHA", 10.05, 10.06),
         ("postgres", "desk_beat", 10.0, 11.0),
         ("redis", "LPUSH queue", 10.2, 10.3),
-        ("redis", "BRPOP queue", 5.0, 10.3),
+        ("redis", "BLMPOP 0", 5.0, 10.3),
         ("postgres", "road_claim", 10.4, 10.5),
     ]
 

@@ -114,22 +114,36 @@ async def test_what_waits_is_taken_off_the_list_together_and_heard_in_order(
     async with open_redis(private_valkey.url) as redis:
         [calls] = await redis.pipeline(("INFO", "commandstats"))
     assert heard == chats
-    assert calls["cmdstat_brpop"]["calls"] <= 4  # The last waits for a fourth.
+    assert calls["cmdstat_blmpop"]["calls"] <= 4  # The last waits for a fourth.
 
 
-async def test_a_server_that_takes_no_count_gives_them_one_by_one(
+async def test_a_server_that_cannot_give_many_gives_them_one_by_one(
     private_valkey: PrivateValkey,
 ) -> None:
     chats = [(uuid4(), uuid4()) for _ in range(5)]
     heard: list[Chat] = []
     async with open_redis(private_valkey.url) as redis:
-        await redis.pipeline(("ACL", "SETUSER", "default", "-rpop"))
+        await redis.pipeline(("ACL", "SETUSER", "default", "-blmpop"))
     async with open_doorbell(private_valkey.url) as doorbell:
         await asyncio.gather(*(doorbell.ring(*chat, "M1", AT) for chat in chats))
         async with answering(doorbell, heard):
             await until(lambda: len(heard) == len(chats))
 
     assert heard == chats
+
+
+async def test_a_wait_that_an_operator_ends_goes_on(private_valkey: PrivateValkey) -> None:
+    heard: list[Chat] = []
+    async with (
+        open_redis(private_valkey.url) as redis,
+        open_doorbell(private_valkey.url) as doorbell,
+        answering(doorbell, heard),
+    ):
+        while not (waiting := await clients_at(redis, "blmpop")):
+            pass
+        assert await redis.pipeline(("CLIENT", "UNBLOCK", waiting[0])) == [1]
+        await doorbell.ring(*CHAT, "M1", AT)
+        await until(lambda: heard == [CHAT])
 
 
 async def test_two_who_answer_share_the_jobs(redis_url: str) -> None:
@@ -286,3 +300,12 @@ async def refused(doorbell: Doorbell) -> float:
     with pytest.raises(RetryLater):
         await doorbell.ring(*CHAT, "M1", AT)
     return time.monotonic() - began
+
+
+async def clients_at(redis: RedisStore, command: str) -> list[str]:
+    """The ids of clients that wait in *command*."""
+    [listed] = await redis.pipeline(("CLIENT", "LIST"))
+    clients = [
+        dict(pair.split("=", 1) for pair in line.split()) for line in listed.decode().splitlines()
+    ]
+    return [client["id"] for client in clients if client["cmd"] == command]

@@ -9,8 +9,9 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from redis.exceptions import ResponseError
 
-from bot.redis_store import REST_SECONDS, RedisStore, Script, open_redis
+from bot.redis_store import REST_SECONDS, RedisStore, Script, lacks_command, open_redis
 from bot.wakes import Wakes
 from models.errors import RetryLater, StartupRefused, Unavailable
 from tests.bot.conftest import PrivateValkey
@@ -89,6 +90,22 @@ async def test_a_refusal_is_told_as_retry_later_and_others_go_on(redis: RedisSto
     assert not redis.away
     assert redis.failures == 1
     assert await redis.get("text") == b"x"
+
+
+@pytest.mark.parametrize(
+    ("words", "lacking"),
+    [(("NO_SUCH_COMMAND",), True), (("GET", "a list"), False), (("GET",), False)],
+)
+async def test_a_command_that_the_server_lacks_is_told_from_a_wrong_one(
+    redis: RedisStore, words: tuple[str, ...], lacking: bool
+) -> None:
+    await redis.pipeline(("LPUSH", "a list", "1"))
+
+    with pytest.raises(RetryLater) as refused:
+        await redis.pipeline(words)
+
+    assert isinstance(refused.value.__cause__, ResponseError)
+    assert lacks_command(refused.value.__cause__) is lacking
 
 
 async def test_an_outage_is_one_log_line_out_and_one_back_and_calls_fail_at_once(
