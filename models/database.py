@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import lru_cache
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from tortoise.migrations.recorder import MigrationRecorder
 from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
 from tortoise.transactions import in_transaction
 
+from models.connections import Connections
 from models.database_url import credentials
 from models.errors import RetryLater, StartupRefused, Unavailable
 from models.lost import HEALING_SECONDS, lost_means, refused_at_the_door, refused_means_give_up
@@ -31,11 +32,12 @@ APP = {
     "default_connection": "default",
 }
 OLDEST_SERVER = 15
+MODELS_CONNECTIONS = 2
 MIGRATION_LOCK = "SELECT pg_advisory_xact_lock(hashtext('lyrox migrate'))"
 
 
 class _Connection(Connection):  # type: ignore[misc]  # asyncpg is untyped.
-    """Goes back to the pool without a reset query, which would be a round trip of its own.
+    """Goes back to the models' pool without a reset query, a round trip of its own.
 
     That is safe because nothing of ours outlives a transaction: no listeners, no session
     settings, no session locks.
@@ -48,8 +50,8 @@ class _Connection(Connection):  # type: ignore[misc]  # asyncpg is untyped.
 class Database:
     """An open database; the ORM models work while it is open."""
 
-    def __init__(self, client: AsyncpgDBClient) -> None:
-        self._client = client
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
         self.failures = 0
         """How many calls PostgreSQL did not answer since the start, for the metrics."""
 
@@ -82,33 +84,36 @@ class Database:
             return await self._fetch(statement, args)
 
     async def _fetch(self, statement: str, args: tuple[object, ...]) -> list[asyncpg.Record]:
-        async with self._client.acquire_connection() as connection:
+        async with self._connections.lent() as connection:
             try:
                 return cast("list[asyncpg.Record]", await connection.fetch(statement, *args))
             except (TimeoutError, asyncio.CancelledError, asyncpg.ReadOnlySQLTransactionError):
-                # Its way back would wait for a server that hangs; of a standby, the next way leads
-                # to whichever server may be written to.
+                # The server hangs; of a standby, the next way leads to whichever server may be
+                # written to.
                 connection.terminate()
                 raise
 
 
 @asynccontextmanager
 async def connect(url: str, *, connections: int = 10) -> AsyncIterator[Database]:
-    """Open the models on *url* with at most *connections* pooled connections.
+    """Open the models on *url* with at most *connections* connections, two or more.
 
+    Most are for calls; the models, which nothing on a message's way asks, have two at most.
     One at a time in a process: foreign threads and later tasks find it without a context.
     Raises Unavailable when PostgreSQL cannot be reached, StartupRefused when it refuses us.
     """
     context = TortoiseContext()
-    try:
+    of_models = min(MODELS_CONNECTIONS, connections // 2)
+    for_calls = Connections(credentials(url), connections - of_models)
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(context.close_connections)
+        closing.push_async_callback(for_calls.close)
         with context:  # Current only while it opens; afterwards the global fallback finds it.
-            await context.init(config=_config(url, connections), _enable_global_fallback=True)
+            await context.init(config=_config(url, of_models), _enable_global_fallback=True)
         client = cast("AsyncpgDBClient", context.connections.get("default"))
         with lost_means(Unavailable), refused_at_the_door():
             await client.create_connection(with_db=True)
-        yield Database(client)
-    finally:
-        await context.close_connections()
+        yield Database(for_calls)
 
 
 async def migrate(url: str) -> list[str]:

@@ -165,7 +165,7 @@ async def disk(settings: Settings) -> str:
 
 
 async def _clock(url: str) -> str:
-    async with connect(url, connections=1) as database:
+    async with connect(url, connections=2) as database:
         row = await database.call("clock_timestamp")
     theirs: datetime = row["clock_timestamp"]
     drift = abs(theirs.timestamp() - time.time())

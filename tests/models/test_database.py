@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from tortoise.connection import get_connection
 
 from models.database import Database, check, connect, migrate
 from models.errors import GiveUp, RetryLater, StartupRefused, Unavailable
@@ -155,7 +154,7 @@ async def test_a_call_survives_the_end_of_idle_connections(
 async def test_a_server_that_became_a_standby_is_waited_for_and_asked_by_another_way(
     db: Database,
 ) -> None:
-    await get_connection("default").execute_query("SET default_transaction_read_only = on")
+    await db.call("set_config", "default_transaction_read_only", "on", False)
 
     with pytest.raises(RetryLater, match="read-only"):
         await db.call("desk_bury", [])

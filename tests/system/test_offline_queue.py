@@ -23,7 +23,7 @@ async def ready_reply(url: str, company: UUID, customer: Customer) -> None:
         uuid4(),
         message(company, phone=f"+{customer.number}", chat=str(customer.lid_jid)),
     )
-    async with connect(url, connections=1) as database:
+    async with connect(url, connections=2) as database:
         ledger = Ledger(database.call)
         kept = await ledger.accept(written, reason=None, pause_seconds=0)
         turn = (await ledger.claim(company, kept.customer.id, host)).turn
