@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from models.ai_metadata import ai_document
+from models.departures import Departures
 from models.details import details as details_of
 from models.ledger_rows import (
     Accepted,
@@ -29,6 +30,7 @@ class Ledger:
 
     def __init__(self, call: Call) -> None:
         self._call = call
+        self._departures = Departures(call)
 
     async def accept(
         self,
@@ -151,14 +153,14 @@ class Ledger:
         oldest_seconds: float = 12 * 3600.0,
     ) -> str:
         """The last look before a part leaves: go, stopped (taken over, too old) or gone."""
-        args = (part.company_id, part.id, host, fence, secret, sessions_hash, oldest_seconds)
-        return str(await self._value("road_sending", *args))
+        look = (part.id, host, fence, secret, sessions_hash, oldest_seconds)
+        return await self._departures.sending(part.company_id, *look)
 
     async def sent(
         self, company_id: UUID, outbox_id: int, wa_id: str | None, *, confirmed: bool
     ) -> bool:
         """Mark a part as sent; True when the customer has written more meanwhile."""
-        return bool(await self._value("road_sent", company_id, outbox_id, wa_id, confirmed))
+        return await self._departures.sent(company_id, outbox_id, wa_id, confirmed)
 
     async def unsent(
         self, company_id: UUID, outbox_id: int, *, secret: bytes, give_up: bool, reason: str

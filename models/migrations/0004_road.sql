@@ -537,6 +537,18 @@ BEGIN
                   AND customer_id = v_row.customer_id AND state = 'pending');
 END $$;
 
+-- Both in one step: a busy wire has sent one part in the moment in which it takes the next.
+CREATE FUNCTION road_sent_and_sending(
+  p_company uuid, p_sent bigint, p_wa_id text, p_confirmed boolean,
+  p_outbox bigint, p_host uuid, p_fence bigint, p_secret bytea, p_sessions_hash text,
+  p_oldest_seconds double precision, OUT more boolean, OUT outcome text)
+LANGUAGE plpgsql AS $$
+BEGIN
+  more := road_sent(p_company, p_sent, p_wa_id, p_confirmed);
+  outcome := road_sending(p_company, p_outbox, p_host, p_fence, p_secret, p_sessions_hash,
+                          p_oldest_seconds);
+END $$;
+
 -- A send that certainly never left: ready again with a new secret, or failed for good.
 -- Only the try that carried p_secret: a verdict that comes late must not touch a newer one.
 CREATE FUNCTION road_unsent(p_company uuid, p_outbox bigint, p_secret bytea, p_give_up boolean,

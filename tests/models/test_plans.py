@@ -49,6 +49,7 @@ ROAD: dict[str, tuple[object, ...]] = {
     "road_sending": (C, row(420), H, 1, b"secret", None, 43200.0),
     "road_stop": (C, row(420), "the owner"),
     "road_sent": (C, row(460), "wa", True),
+    "road_sent_and_sending": (C, row(460), "wa", True, row(420), H, 1, b"secret", None, 43200.0),
     "road_unsent": (C, row(460), b"secret", False, "not connected"),
     "road_unsettled": (C, "whatsapp", None, 5),
     "road_fate": (C, "in-100"),

@@ -1,0 +1,107 @@
+"""What has left and what leaves next share a way where they fall into one moment."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from models.database import Database, connect
+from models.errors import RetryLater
+from models.ledger import Ledger
+from models.ledger_rows import Part
+from models.values import Channel
+from tests.builders import make_company, message, reply
+
+HOST = uuid4()
+SECRET = b"s" * 32
+
+
+class Shop:
+    """The ledger on a database, and which functions were called."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.ledger = Ledger(self.call)
+        self.called: list[str] = []
+        self.away = False
+
+    async def call(self, function: str, *arguments: object) -> Mapping[str, Any]:
+        self.called.append(function)
+        if self.away:
+            raise RetryLater("PostgreSQL is away")
+        row: Mapping[str, Any] = await self._db.call(function, *arguments)
+        return row
+
+    async def ready(self, company: UUID, *phones: str) -> list[Part]:
+        """A part that may leave for each of these customers."""
+        for phone in phones:
+            sent = message(company, phone=phone, chat=phone, channel=Channel.TERMINAL)
+            kept = await self.ledger.accept(sent, reason=None, pause_seconds=60)
+            claim = await self.ledger.claim(company, kept.customer.id, HOST)
+            assert claim.turn is not None
+            await self.ledger.answer(claim.turn, reply(phone), host=HOST, details={})
+        parts = await self.ledger.ready(company, Channel.TERMINAL, None)
+        self.called.clear()
+        return parts
+
+    async def begin(self, part: Part) -> str:
+        return await self.ledger.sending(
+            part, host=HOST, fence=0, secret=SECRET, sessions_hash=None
+        )
+
+    async def sent(self, part: Part) -> bool:
+        return await self.ledger.sent(part.company_id, part.id, f"wa-{part.id}", confirmed=True)
+
+
+@pytest.fixture
+async def shop(database: str) -> AsyncIterator[Shop]:
+    async with connect(database, connections=4) as db:
+        yield Shop(db)
+
+
+async def test_what_has_left_and_what_leaves_next_are_one_call_with_an_answer_each(
+    shop: Shop, database: str
+) -> None:
+    company = await make_company(database)
+    first, second = await shop.ready(company, "+13055550101", "+13055550102")
+    await shop.begin(first)
+    await shop.ledger.accept(
+        message(company, wa_id="more", phone="+13055550101"), reason=None, pause_seconds=60
+    )
+    shop.called.clear()
+
+    told = [*await asyncio.gather(shop.begin(second), shop.sent(first))]
+
+    assert told == ["go", True]
+    assert shop.called == ["road_sent_and_sending"]
+    again = [*await asyncio.gather(shop.sent(first), shop.begin(second))]
+    assert again == [False, "gone"]  # Both were done, and are done once.
+
+
+async def test_each_mark_shares_its_way_with_one_look_of_its_own_company(
+    shop: Shop, database: str
+) -> None:
+    here, there = await make_company(database), await make_company(database)
+    one, two, three = await shop.ready(here, "+13055550101", "+13055550102", "+13055550103")
+    (other,) = await shop.ready(there, "+13055550101")
+    await asyncio.gather(shop.begin(one), shop.begin(two))
+    shop.called.clear()
+
+    steps = shop.sent(one), shop.begin(other), shop.sent(two), shop.begin(three)
+    told = [*await asyncio.gather(*steps)]
+
+    assert told == [False, "go", False, "go"]
+    assert sorted(shop.called) == ["road_sending", "road_sent", "road_sent_and_sending"]
+
+
+async def test_where_the_way_fails_both_are_told(shop: Shop, database: str) -> None:
+    company = await make_company(database)
+    first, second = await shop.ready(company, "+13055550101", "+13055550102")
+    await shop.begin(first)
+    shop.away = True
+
+    told = await asyncio.gather(shop.sent(first), shop.begin(second), return_exceptions=True)
+
+    assert [type(answer) for answer in told] == [RetryLater, RetryLater]
