@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from bot.background import Background
-from bot.lanes import Chat, Lanes
+from bot.lanes import Lanes
 from bot.logs import log_context
 from bot.memory import Memory
 from bot.metrics import Metrics
@@ -87,6 +88,7 @@ class Courier:
         )
         self._queues: dict[UUID, deque[Part]] = {}
         self._held: dict[int, float] = {}
+        self._leaving: dict[UUID, str] = {}  # Whose answer leaves now, and what they wrote since.
         self._behind = False  # Older parts wait in the ledger: what is new queues up there.
 
     async def settle(self) -> None:
@@ -130,6 +132,16 @@ class Courier:
             self._queues[part.customer.id] = deque([part])
             self._background.start(self._carry(part.customer.id), name="deliver")
 
+    def ring_later(self, customer: UUID, message_id: str) -> bool:
+        """Whether *customer*'s answer is leaving at this moment: then it rings when that is over.
+
+        No turn can begin before: the ledger would find the customer busy.
+        """
+        if customer not in self._leaving:
+            return False
+        self._leaving[customer] = message_id
+        return True
+
     async def close(self) -> None:
         """Begin nothing more; returns when nothing is about to be handed to the wire."""
         self.presence.close()
@@ -150,6 +162,8 @@ class Courier:
             for part in queue:
                 self._held.pop(part.id)
             del self._queues[customer]
+            if newest := self._leaving.pop(customer, ""):
+                self._lanes.ring_now((self.wire.company_id, customer), newest)
 
     async def _deliver(self, part: Part) -> bool:
         """Carry one part; False when it did not leave: those after it are looked at anew."""
@@ -159,7 +173,8 @@ class Courier:
             await self.presence.write(part.chat, pause, typing=bool(manner.typing))
         picture = await self.wire.take_picture(part.picture) if part.picture else None
         sessions_hash = await self.wire.sessions_hash(part.chat)  # While others have the wire.
-        left = await self._sending.send(part, sessions_hash, picture)
+        begun = partial(self._leaving.setdefault, part.customer.id, "")
+        left = await self._sending.send(part, sessions_hash, picture, begun)
         if left == NOT_LEFT:
             self.presence.hide(part.chat)
             return False
@@ -174,13 +189,10 @@ class Courier:
         self._metrics.sent(part.kind)
         self._metrics.delivered(time.monotonic() - self._held[part.id])
         if part.id == self._last_of(part.customer.id):
-            self._said_all((part.company_id, part.customer.id), line_id if more else None)
+            self._lanes.answered((part.company_id, part.customer.id))
+            if more:
+                self.ring_later(part.customer.id, line_id)
         return True
-
-    def _said_all(self, chat: Chat, more: str | None) -> None:
-        self._lanes.answered(chat)
-        if more is not None:
-            self._lanes.ring_now(chat, more)
 
     def _last_of(self, customer: UUID) -> int:
         return self._queues[customer][-1].id

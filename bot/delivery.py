@@ -75,6 +75,11 @@ class Delivery:
         courier.offer(parts)
         return True
 
+    def ring_later(self, company_id: UUID, customer_id: UUID, message_id: str) -> bool:
+        """Whether that customer's answer leaves here at this moment: it rings when that is over."""
+        couriers = (self._couriers.get((company_id, channel)) for channel in Channel)
+        return any(one.ring_later(customer_id, message_id) for one in couriers if one)
+
     def kick(self, company_id: UUID, channel: Channel | None = None) -> None:
         """Something may be ready in the outbox of that company."""
         for key, courier in self._couriers.items():

@@ -38,7 +38,7 @@ class Lanes:
     While *held* says so of a chat, more of it is still on its way, however long it takes; while
     *typing* says so of a company and the place where it has its chat, within *longest* seconds.
     *ring* gets company, customer and the newest message id; what it raises is logged, and the
-    sweeper rings again.
+    sweeper rings again. *later* may take a ring over that would come too early.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Lanes:
         soon: float | None = None,
         held: Callable[[Chat], bool] = lambda _: False,
         typing: Callable[[UUID, str], bool] = lambda *_: False,
+        later: Callable[[Chat, str], bool] = lambda *_: False,
     ) -> None:
         self._ring = ring
         self._background = background
@@ -59,6 +60,7 @@ class Lanes:
         self._longest = longest
         self._held = held
         self._typing = typing
+        self._later = later
         self._waiting: dict[Chat, _Waiting] = {}
         self._making: dict[Chat, float] = {}
 
@@ -118,7 +120,8 @@ class Lanes:
             del self._making[oldest[0]]
 
     async def _call(self, chat: Chat, newest: str) -> None:
-        await self._ring(chat, newest)
+        if not self._later(chat, newest):
+            await self._ring(chat, newest)
 
 
 class Slots:

@@ -118,6 +118,7 @@ async def open_road(
             soon=talk.complete_seconds,
             held=lambda chat: delivery.catching_up(chat[0]),
             typing=lambda company, place: delivery.customer_types(company, place),
+            later=lambda chat, newest: delivery.ring_later(*chat, newest),
         )
         usual = Manner(mark_read=talk.mark_read, typing=talk.typing, parts=talk.reply_parts)
         pace = Pace(

@@ -86,9 +86,16 @@ class Sending:
                     await stack.enter_async_context(self._places)
 
     async def send(
-        self, part: Part, sessions_hash: str | None, picture: bytes | None = None
+        self,
+        part: Part,
+        sessions_hash: str | None,
+        picture: bytes | None = None,
+        begun: Callable[[], object] = lambda: None,
     ) -> Left:
-        """Let *part* leave, if it still may; raises RetryLater when it certainly did not."""
+        """Let *part* leave, if it still may; raises RetryLater when it certainly did not.
+
+        *begun* is called when the ledger has let it go.
+        """
         secret, hand = new_secret(), self._wire.owner_hand(part.chat)
 
         async def look() -> None:
@@ -96,6 +103,7 @@ class Sending:
             outcome = await self._last_look(part, hand, secret, sessions_hash)
             if outcome != "go":
                 raise _Unsaid(outcome)
+            begun()
 
         async def look_again() -> None:
             await self._take_back(part.id, secret, "another send was in the way")

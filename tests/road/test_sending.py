@@ -11,6 +11,7 @@ from bot.courier import MOST_HELD
 from bot.sending import CLOSE_SECONDS, SIDE_BY_SIDE
 from bot.stores import Urls
 from bot.wire import Outgoing
+from models.values import Reply, Turn
 from tests.builders import make_company, message
 from tests.fakes.wire import FakeWire
 from tests.road.conftest import Echo, OpenScene, Scene
@@ -75,6 +76,29 @@ async def test_who_waited_for_a_slow_send_is_the_next_to_leave(busy: Scene) -> N
     await busy.arrived(len(CHATS))
 
     assert busy.wire.arrived[-1].chat == last
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+async def test_who_writes_while_the_answer_leaves_begins_a_turn_when_all_of_it_has_left(
+    open_scene: OpenScene, parts: int
+) -> None:
+    def says(turn: Turn) -> Reply:
+        return Reply(tuple(f"{turn.text} {part}" for part in range(parts)), "persona")
+
+    async with open_scene(handlers=[Echo(says=says)]) as scene:
+        scene.wire.seconds = 0.3
+        await scene.receive(message(scene.company, "uno", wa_id="1"))
+
+        async def leaves() -> bool:
+            return "sending" in await scene.rows("outbox")
+
+        await scene.until(leaves)
+        await scene.receive(message(scene.company, "dos", wa_id="2"))
+
+        assert await scene.arrived(2 * parts) == [
+            f"{asked} {part}" for asked in ("uno", "dos") for part in range(parts)
+        ]
+        assert scene.database.called.count("road_claim") == 2
 
 
 class Gated(FakeWire):
