@@ -1,5 +1,6 @@
 """Settings of the language models: who is asked, how long, and at what price."""
 
+import json
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
@@ -28,6 +29,15 @@ class Target(Section):
         if (self.input_price is None) != (self.output_price is None):
             raise ValueError("input_price and output_price come together")
         return self
+
+    @field_validator("params")
+    @classmethod
+    def _can_be_sent(cls, params: dict[str, Any]) -> dict[str, Any]:
+        try:
+            json.dumps(params, allow_nan=False)
+        except (TypeError, ValueError):
+            raise ValueError("holds a value that JSON has no word for, such as a date") from None
+        return params
 
     @field_validator("base_url")
     @classmethod

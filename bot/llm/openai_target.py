@@ -38,8 +38,10 @@ class OpenAiTarget:
         self.name = settings.name
         self.model = settings.model
         self.try_seconds = settings.try_seconds
-        self._params = settings.params
         self._own = urlsplit(settings.base_url).hostname == _OWN_HOST
+        same = {"model": settings.model, "response_format": _FORMAT, **settings.params}
+        self._given = {name: value for name, value in same.items() if name != "messages"}
+        self._beginning = json.dumps(self._given).removesuffix("}")
         self._http = http
         self._url = url
         self._headers = httpx2.Headers(headers)
@@ -51,7 +53,7 @@ class OpenAiTarget:
             "POST",
             self._url,
             headers=self._headers,
-            content=json.dumps(self._body(messages, cache_key)).encode(),
+            content=self._body(messages, cache_key),
             extensions=self._limits,
         )
         try:
@@ -62,12 +64,14 @@ class OpenAiTarget:
             raise _status_fault(response)
         return said(response.content)
 
-    def _body(self, messages: Sequence[Message], cache_key: str) -> dict[str, object]:
+    def _body(self, messages: Sequence[Message], cache_key: str) -> bytes:
+        """The request; what is the same in each was encoded once."""
         # Compatible servers may reject fields they do not know.
         own = {"store": False, "prompt_cache_key": cache_key} if self._own else {}
+        ours = {name: value for name, value in own.items() if name not in self._given}
         told = [{"role": message.role, "content": message.content} for message in messages]
-        given = {"model": self.model, "response_format": _FORMAT}
-        return {**given, **own, **self._params, "messages": told}
+        end = json.dumps({**ours, "messages": told}).removeprefix("{")
+        return f"{self._beginning}, {end}".encode()
 
 
 @asynccontextmanager

@@ -189,6 +189,8 @@ def test_a_quiet_time_longer_than_the_longest_is_refused(tmp_path: Path) -> None
         ('name = "a"\nmodel = "m"\nbase_url = "ftp://x"', "http or https URL"),
         ('name = "a"\nmodel = "m"\n[[llm.targets]]\nname = "a"\nmodel = "n"', "share one name"),
         ('name = "a"\nmodel = "m"\napi_key = "sk-Abc123"', "llm.targets.0.api_key"),
+        ('name = "a"\nmodel = "m"\nparams = { top_p = inf }', "JSON has no word for"),
+        ('name = "a"\nmodel = "m"\nparams = { stop = 2026-01-01 }', "JSON has no word for"),
     ],
 )
 def test_a_wrong_target_is_refused(tmp_path: Path, line: str, why: str) -> None:
