@@ -173,8 +173,7 @@ class Courier:
             await self.presence.write(part.chat, pause, typing=bool(manner.typing))
         picture = await self.wire.take_picture(part.picture) if part.picture else None
         sessions_hash = await self.wire.sessions_hash(part.chat)  # While others have the wire.
-        begun = partial(self._leaving.setdefault, part.customer.id, "")
-        left = await self._sending.send(part, sessions_hash, picture, begun)
+        left = await self._sending.send(part, sessions_hash, picture, partial(self._begun, part))
         if left == NOT_LEFT:
             self.presence.hide(part.chat)
             return False
@@ -191,8 +190,12 @@ class Courier:
         if part.id == self._last_of(part.customer.id):
             self._lanes.answered((part.company_id, part.customer.id))
             if more:
-                self.ring_later(part.customer.id, line_id)
+                self._leaving[part.customer.id] = self._leaving.get(part.customer.id) or line_id
         return True
+
+    def _begun(self, part: Part) -> None:
+        if part.kind == "reply":  # Beside a notice a turn may begin.
+            self._leaving.setdefault(part.customer.id, "")
 
     def _last_of(self, customer: UUID) -> int:
         return self._queues[customer][-1].id

@@ -72,6 +72,7 @@ class Sending:
         self._fence = fence
         self._oldest_seconds = oldest_seconds
         self._places = asyncio.Semaphore(SIDE_BY_SIDE)
+        self._with_wire: set[bytes] = set()  # The secrets of tries whose end is still to come.
         self.closed = False
 
     async def close(self) -> None:
@@ -94,7 +95,7 @@ class Sending:
     ) -> Left:
         """Let *part* leave, if it still may; raises RetryLater when it certainly did not.
 
-        *begun* is called when the ledger has let it go.
+        *begun* is called when the ledger has let it go for the first time.
         """
         secret, hand = new_secret(), self._wire.owner_hand(part.chat)
 
@@ -103,16 +104,20 @@ class Sending:
             outcome = await self._last_look(part, hand, secret, sessions_hash)
             if outcome != "go":
                 raise _Unsaid(outcome)
-            begun()
 
         async def look_again() -> None:
             await self._take_back(part.id, secret, "another send was in the way")
-            await look()
+            if secret in self._with_wire:
+                await look()
+            if secret not in self._with_wire:  # The wire has given it up: nothing may leave.
+                await self._take_back(part.id, secret, "its turn did not come in time")
+                raise _Unsaid("late")
 
         async with self._places:
             try:
-                await look()
                 until = time.monotonic() + LOOK_AGAIN_SECONDS
+                await look()
+                begun()
                 outgoing = Outgoing(
                     *(part.chat, part.text, secret, hand, picture, part.quote, until, look_again)
                 )
@@ -194,7 +199,7 @@ class Sending:
 
     async def _hand_over(self, part: Part, outgoing: Outgoing, sessions_hash: str | None) -> Left:
         try:
-            return await self._wire.send(outgoing), True
+            return await self._send(outgoing), True
         except TakenOver:
             await self._stop(part)
             self._metrics.unsent("stopped")
@@ -208,6 +213,13 @@ class Sending:
             return NOT_LEFT
         except Unconfirmed:
             return await self._find_out(part, outgoing.secret, sessions_hash)
+
+    async def _send(self, outgoing: Outgoing) -> str:
+        self._with_wire.add(outgoing.secret)
+        try:
+            return await self._wire.send(outgoing)
+        finally:
+            self._with_wire.discard(outgoing.secret)
 
     async def _find_out(self, part: Part, secret: bytes, sessions_hash: str | None) -> Left:
         question = Unsettled(part.id, part.chat, secret, sessions_hash)

@@ -29,9 +29,9 @@ _QUEUE_LIMIT = 80.0
 _CLOSE_LIMIT = 6.0
 _END_LIMIT = 1.0
 _LOGOUT_LIMIT = 80.0
-# The client waits up to 75 s for each of the person's devices, their keys and the ack. Until its
-# call has returned a send may still leave, so it must not be judged earlier.
-_SEND_LIMIT = 240.0
+# Once begun, the client waits up to 75 s for each of the person's devices, their keys and the ack.
+# Until its call has returned a send may still leave, so it must not be judged earlier.
+_SEND_LIMIT = _QUEUE_LIMIT + 240.0
 _REGISTER_LIMIT = 5.0
 _BROWSER, _CHROME = "Chrome (Linux)", 1
 _NEVER_LEFT = ("websocket not connected", "client is nil")

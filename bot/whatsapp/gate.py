@@ -38,6 +38,22 @@ def on_loop(question: Coroutine[Any, Any, Result], loop: asyncio.AbstractEventLo
     return asked.result()
 
 
+class _Entry:
+    """Whether a call has begun or was given up; only one of them happens."""
+
+    def __init__(self) -> None:
+        self._decided = threading.Lock()
+
+    def begin(self) -> None:
+        """Raises NotBegun where the call was given up."""
+        if not self._decided.acquire(blocking=False):
+            raise NotBegun
+
+    def give_up(self) -> bool:
+        """Whether the call had not begun, and never will."""
+        return self._decided.acquire(blocking=False)
+
+
 class Line:
     """Calls that take turns, on a thread of their own.
 
@@ -87,15 +103,16 @@ class Gate:
         """Run *function* on the reader side, on a thread of the gate.
 
         A call of a *line* comes after those before it have ended. *first* is called on the same
-        thread before it enters, and may take its time. Raises NotBegun if neither has begun
-        within *begin_limit* seconds.
+        thread before it enters, and may take its time. Raises NotBegun if *function* has not begun
+        within *begin_limit* seconds; then it never does.
         """
-        threads = self._calls if line is None else line
-        queued: futures.Future[Result] = threads.submit(self._in_turn, function, first)
+        threads, entry = self._calls if line is None else line, _Entry()
+        queued: futures.Future[Result] = threads.submit(self._in_turn, function, first, entry)
         call = asyncio.wrap_future(queued)
         if begin_limit is not None:
             done, _ = await asyncio.wait({call}, timeout=begin_limit)
-            if not done and queued.cancel():  # Succeeds only while no thread has taken it.
+            if not done and entry.give_up():
+                call.cancel()
                 raise NotBegun
         return await call
 
@@ -111,17 +128,20 @@ class Gate:
         self._calls.shutdown(wait=False, cancel_futures=True)
         self._turns.shutdown(wait=False, cancel_futures=True)
 
-    def _in_turn(self, function: Callable[[], Result], first: Callable[[], None]) -> Result:
+    def _in_turn(
+        self, function: Callable[[], Result], first: Callable[[], None], entry: _Entry
+    ) -> Result:
         first()
-        return self._read(function)
+        return self._read(function, entry)
 
-    def _read(self, function: Callable[[], Result]) -> Result:
+    def _read(self, function: Callable[[], Result], entry: _Entry) -> Result:
         token = object()
         with self._changed:
             while self._writing:
                 self._changed.wait()
             self._entered[token] = time.monotonic()
         try:
+            entry.begin()
             return function()
         finally:
             with self._changed:

@@ -10,7 +10,7 @@ import pytest
 from bot.courier import MOST_HELD
 from bot.sending import CLOSE_SECONDS, SIDE_BY_SIDE
 from bot.stores import Urls
-from bot.wire import Outgoing
+from bot.wire import NotSent, Outgoing
 from models.values import Reply, Turn
 from tests.builders import make_company, message
 from tests.fakes.wire import FakeWire
@@ -99,6 +99,83 @@ async def test_who_writes_while_the_answer_leaves_begins_a_turn_when_all_of_it_h
             f"{asked} {part}" for asked in ("uno", "dos") for part in range(parts)
         ]
         assert scene.database.called.count("road_claim") == 2
+
+
+async def test_beside_a_notice_that_leaves_a_turn_begins(open_scene: OpenScene) -> None:
+    echo = Echo()
+    async with open_scene(handlers=[echo]) as scene:
+        hello = message(scene.company, "uno", wa_id="1")
+        await scene.receive(hello)
+        await scene.arrived(1)
+        customer = await scene.look.fetchval("SELECT id FROM customers")
+        scene.wire.seconds = 2.0
+        notice = (scene.company, customer, hello.channel, hello.chat, "Un momento")
+        await scene.road.ledger.notice(*notice)
+        scene.road.delivery.kick(scene.company)
+
+        async def leaves() -> bool:
+            return "sending" in await scene.rows("outbox")
+
+        async def asked() -> bool:
+            return len(echo.asked) == 2
+
+        await scene.until(leaves)
+        await scene.receive(message(scene.company, "dos", wa_id="2"))
+        await scene.until(asked)
+
+        assert scene.wire.texts() == ["oí: uno"]
+
+
+class GivesUp(FakeWire):
+    """Gives its first send up while that one still looks whether it may leave."""
+
+    looking: asyncio.Future[None] | None = None
+
+    async def send(self, outgoing: Outgoing) -> str:
+        if self.looking is None and outgoing.again is not None:
+            self.looking = asyncio.ensure_future(outgoing.again())
+            raise NotSent("its turn did not come in time")
+        return await super().send(outgoing)
+
+
+async def test_a_look_that_ends_after_its_send_was_given_up_lets_nothing_leave(
+    open_scene: OpenScene, store_urls: Urls
+) -> None:
+    company = await make_company(store_urls.postgres)
+    wire = GivesUp(company)
+    async with open_scene(handlers=[Echo()], company=company, wire=wire) as scene:
+        await scene.receive(message(company, "hola"))
+
+        async def looked() -> bool:
+            return wire.looking is not None and wire.looking.done()
+
+        await scene.until(looked)
+        states = await scene.rows("outbox")
+        scene.road.delivery.kick(company)
+        await scene.arrived(1)
+        await asyncio.sleep(0.3)
+
+    assert wire.looking is not None
+    assert wire.looking.exception() is not None
+    assert states == ["ready"]
+    assert len(wire.arrived) == 1
+
+
+@pytest.mark.parametrize("lost", ["before", "after"])
+async def test_a_connection_lost_while_one_is_marked_and_the_next_looks_repeats_nothing(
+    busy: Scene, lost: str
+) -> None:
+    both = "road_sent_and_sending"
+    {"before": busy.database.lost_before, "after": busy.database.lost_after}[lost].append(both)
+
+    async def all_sent() -> bool:
+        busy.road.delivery.kick(busy.company)  # As the sweep does each second.
+        return await busy.rows("outbox") == ["sent"] * len(CHATS)
+
+    await busy.until(all_sent)
+
+    assert both in busy.database.called
+    assert sorted(one.chat for one in busy.wire.arrived) == CHATS
 
 
 class Gated(FakeWire):

@@ -187,6 +187,17 @@ async def test_a_call_whose_turn_does_not_come_in_time_never_begins(gate: Gate, 
     assert not begun.is_set()
 
 
+async def test_a_call_whose_first_look_takes_too_long_never_begins(gate: Gate, line: Line) -> None:
+    free, begun = threading.Event(), threading.Event()
+
+    with pytest.raises(NotBegun):
+        await gate.call(begun.set, line=line, first=lambda: _until(free), begin_limit=0.1)
+    free.set()
+    await gate.call(lambda: None, line=line)
+
+    assert not begun.is_set()
+
+
 async def test_a_closed_line_ends_what_it_has_and_takes_no_more(gate: Gate, line: Line) -> None:
     free = threading.Event()
     calls = [asyncio.ensure_future(gate.call(lambda: free.wait(5), line=line)) for _ in range(2)]
@@ -226,3 +237,7 @@ async def test_a_thread_that_asks_a_loop_which_never_turns_again_is_let_go() -> 
         await asyncio.wait_for(asking, 10)
     with pytest.raises(NotBegun):
         on_loop(asked(), loop)
+
+
+def _until(free: threading.Event) -> None:
+    free.wait(5)
