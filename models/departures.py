@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,34 +21,56 @@ class _Step:
     arguments: tuple[object, ...]
 
 
+_Answer = Callable[[], Awaitable[Any]]
+
+
 class Departures:
     """Marks and last looks. Where a wire is busy they fall into one moment, and share one way."""
 
     def __init__(self, call: Callable[..., Awaitable[Mapping[str, Any]]]) -> None:
         self._call = call
-        self._steps = Gathering(self._take)
+        self._steps = Gathering(self._share)
 
     async def sent(self, company_id: UUID, *mark: object) -> bool:
         """Whether the customer has written more meanwhile."""
-        return bool(await self._steps.ask(_Step(_SENT, company_id, mark)))
+        answer = await self._steps.ask(_Step(_SENT, company_id, mark))
+        return bool(await answer())
 
     async def sending(self, company_id: UUID, *look: object) -> str:
         """go, stopped or gone."""
-        return str(await self._steps.ask(_Step(_SENDING, company_id, look)))
+        answer = await self._steps.ask(_Step(_SENDING, company_id, look))
+        return str(await answer())
 
-    async def _take(self, steps: Sequence[_Step]) -> Sequence[Any]:
-        ways = list(_ways(steps))
-        told = await asyncio.gather(*map(self._go, ways), return_exceptions=True)
-        answers: dict[_Step, Any] = {}
-        for way, answer in zip(ways, told, strict=True):
-            each = [answer] * len(way) if isinstance(answer, BaseException) else answer
-            answers |= zip(way, each, strict=True)
+    async def _share(self, steps: Sequence[_Step]) -> Sequence[_Answer]:
+        """How each step gets its answer, so that none waits for another one's way."""
+        answers: dict[_Step, _Answer] = {}
+        for way in _ways(steps):
+            if len(way) == 1:
+                answers[way[0]] = partial(self._alone, way[0])
+                continue
+            both = asyncio.ensure_future(self._both(*way))
+            both.add_done_callback(_heard)
+            answers |= {step: partial(_part, both, place) for place, step in enumerate(way)}
         return [answers[step] for step in steps]
 
-    async def _go(self, way: Sequence[_Step]) -> Sequence[Any]:
-        function = way[0].function if len(way) == 1 else _BOTH
-        arguments = [argument for step in way for argument in step.arguments]
-        return tuple((await self._call(function, way[0].company_id, *arguments)).values())
+    async def _alone(self, step: _Step) -> Any:
+        row = await self._call(step.function, step.company_id, *step.arguments)
+        return next(iter(row.values()))
+
+    async def _both(self, mark: _Step, look: _Step) -> Sequence[Any]:
+        row = await self._call(_BOTH, mark.company_id, *mark.arguments, *look.arguments)
+        return tuple(row.values())
+
+
+async def _part(both: "asyncio.Future[Sequence[Any]]", place: int) -> Any:
+    """One of two answers; who stops waiting does not stop the other."""
+    return (await asyncio.shield(both))[place]
+
+
+def _heard(both: "asyncio.Future[Sequence[Any]]") -> None:
+    """Whoever asked may have left; the error is theirs no more."""
+    if not both.cancelled():
+        both.exception()
 
 
 def _ways(steps: Sequence[_Step]) -> Iterator[tuple[_Step, ...]]:

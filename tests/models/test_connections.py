@@ -1,8 +1,9 @@
 """Connections that stay open between calls."""
 
 import asyncio
+import struct
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 
 import asyncpg
 import pytest
@@ -85,6 +86,58 @@ async def test_closing_waits_for_calls_under_way_and_refuses_later_ones(two: Ope
         assert connection.is_closed()
         with pytest.raises(asyncpg.InterfaceError, match="closed"):
             await _server(connections)
+
+
+async def test_one_that_was_idle_too_long_is_closed_while_another_is_in_use(
+    two: OpenFor,
+) -> None:
+    async with two(idle_seconds=0.3) as connections:
+        async with connections.lent(), connections.lent() as old:
+            pass  # It comes back first, so the other one is used from now on.
+        async with asyncio.timeout(5):
+            while not old.is_closed():
+                await _server(connections)
+                await asyncio.sleep(0.1)
+
+
+async def test_closing_takes_its_time_and_no_more_whatever_the_server_does() -> None:
+    async with _silent_server() as port:
+        where = {"host": "127.0.0.1", "port": port, "user": "app", "database": "app", "ssl": False}
+        connections = Connections(where, 2)
+        async with connections.lent() as one, connections.lent() as other:
+            pass
+        async with connections.lent() as busy:
+            async with asyncio.timeout(5):
+                await connections.close(0.2)
+
+            assert busy in {one, other}
+            assert (one.is_closed(), other.is_closed()) == (True, True)
+
+
+@asynccontextmanager
+async def _silent_server() -> AsyncIterator[int]:
+    """Greets as PostgreSQL does, and never says another word; its port."""
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        length = struct.unpack("!I", await reader.readexactly(4))[0]
+        await reader.readexactly(length - 4)
+        trusted, key = struct.pack("!I", 0), struct.pack("!II", 1, 1)
+        greeting = (
+            (b"R", trusted),
+            (b"S", b"server_version\x0016.0\x00"),
+            (b"K", key),
+            (b"Z", b"I"),
+        )
+        for kind, body in greeting:
+            writer.write(kind + struct.pack("!I", len(body) + 4) + body)
+        with suppress(ConnectionError):
+            while await reader.read(1024):
+                pass
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
 
 
 async def _server(connections: Connections) -> int:

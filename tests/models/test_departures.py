@@ -26,9 +26,12 @@ class Shop:
         self.ledger = Ledger(self.call)
         self.called: list[str] = []
         self.away = False
+        self.slow: dict[str, asyncio.Event] = {}
 
     async def call(self, function: str, *arguments: object) -> Mapping[str, Any]:
         self.called.append(function)
+        if wait := self.slow.get(function):
+            await wait.wait()
         if self.away:
             raise RetryLater("PostgreSQL is away")
         row: Mapping[str, Any] = await self._db.call(function, *arguments)
@@ -105,3 +108,34 @@ async def test_where_the_way_fails_both_are_told(shop: Shop, database: str) -> N
     told = await asyncio.gather(shop.sent(first), shop.begin(second), return_exceptions=True)
 
     assert [type(answer) for answer in told] == [RetryLater, RetryLater]
+
+
+async def test_nobody_waits_for_a_way_of_another_step(shop: Shop, database: str) -> None:
+    here, there = await make_company(database), await make_company(database)
+    (first,) = await shop.ready(here, "+13055550101")
+    (other,) = await shop.ready(there, "+13055550101")
+    await shop.begin(first)
+    shop.slow["road_sent"] = asyncio.Event()
+
+    marking = asyncio.ensure_future(shop.sent(first))
+    async with asyncio.timeout(5):
+        assert await shop.begin(other) == "go"
+    assert not marking.done()
+    shop.slow["road_sent"].set()
+    assert await marking is False
+
+
+async def test_who_stops_waiting_stops_nobody_else(shop: Shop, database: str) -> None:
+    company = await make_company(database)
+    first, second = await shop.ready(company, "+13055550101", "+13055550102")
+    await shop.begin(first)
+    shop.slow["road_sent_and_sending"] = asyncio.Event()
+
+    marking = asyncio.ensure_future(shop.sent(first))
+    looking = asyncio.ensure_future(shop.begin(second))
+    while "road_sent_and_sending" not in shop.called:  # noqa: ASYNC110 - It has no other word.
+        await asyncio.sleep(0)
+    marking.cancel()
+    shop.slow["road_sent_and_sending"].set()
+
+    assert await looking == "go"
