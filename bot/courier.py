@@ -182,8 +182,11 @@ class Courier:
         line_id = wa_id or f"outbox-{part.id}"
         line = Line(line_id, datetime.now(UTC), Sender.AGENT, part.text, part.ai)
         self._memory.remember("outbox", part.id, part.company_id, part.customer, line)
+        follows = self._sending.next_waits
         more = await self._sending.insist(
-            lambda: self._ledger.sent(part.company_id, part.id, wa_id, confirmed=confirmed)
+            lambda: self._ledger.sent(
+                part.company_id, part.id, wa_id, confirmed=confirmed, look_follows=follows
+            )
         )
         self._metrics.sent(part.kind)
         self._metrics.delivered(time.monotonic() - self._held[part.id])

@@ -75,6 +75,11 @@ class Sending:
         self._with_wire: set[bytes] = set()  # The secrets of tries whose end is still to come.
         self.closed = False
 
+    @property
+    def next_waits(self) -> bool:
+        """Whether a part waits, or has just been let in, for the place of one that has left."""
+        return self._places.locked()
+
     async def close(self) -> None:
         """Begin nothing more; returns when nothing is about to be handed to the wire.
 

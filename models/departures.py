@@ -1,84 +1,67 @@
 """A wire's steps in the ledger: what has left, and whether the next may leave."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from models.gathering import Gathering
-
-_SENT = "road_sent"
-_SENDING = "road_sending"
-_BOTH = "road_sent_and_sending"
+_Both = asyncio.Future[Sequence[Any]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Step:
-    function: str
-    company_id: UUID
-    arguments: tuple[object, ...]
+class _Mark:
+    """What has left, which waits a moment for a last look; with one, how both are answered."""
 
-
-_Answer = Callable[[], Awaitable[Any]]
+    def __init__(self, arguments: tuple[object, ...]) -> None:
+        self.arguments = arguments
+        self.both: _Both | None = None
 
 
 class Departures:
-    """Marks and last looks. Where a wire is busy they fall into one moment, and share one way."""
+    """Marks and last looks; a busy wire takes the next part when one has left: one call."""
 
     def __init__(self, call: Callable[..., Awaitable[Mapping[str, Any]]]) -> None:
         self._call = call
-        self._steps = Gathering(self._share)
+        self._marks: dict[UUID, list[_Mark]] = {}
 
-    async def sent(self, company_id: UUID, *mark: object) -> bool:
-        """Whether the customer has written more meanwhile."""
-        answer = await self._steps.ask(_Step(_SENT, company_id, mark))
-        return bool(await answer())
+    async def sent(self, company_id: UUID, *mark: object, look_follows: bool) -> bool:
+        """Whether the customer has written more meanwhile.
+
+        *look_follows*: in this turn of the event loop, the company will probably look at the next.
+        """
+        both = await self._look_after(company_id, mark) if look_follows else None
+        if both is not None:
+            return bool((await asyncio.shield(both))[0])
+        return bool((await self._ask("road_sent", company_id, *mark))[0])
 
     async def sending(self, company_id: UUID, *look: object) -> str:
         """go, stopped or gone."""
-        answer = await self._steps.ask(_Step(_SENDING, company_id, look))
-        return str(await answer())
+        marks = self._marks.get(company_id)
+        if not marks:
+            return str((await self._ask("road_sending", company_id, *look))[0])
+        mark = marks.pop(0)
+        asked = self._ask("road_sent_and_sending", company_id, *mark.arguments, *look)
+        mark.both = asyncio.ensure_future(asked)
+        mark.both.add_done_callback(_heard)
+        return str((await asyncio.shield(mark.both))[1])
 
-    async def _share(self, steps: Sequence[_Step]) -> Sequence[_Answer]:
-        """How each step gets its answer, so that none waits for another one's way."""
-        answers: dict[_Step, _Answer] = {}
-        for way in _ways(steps):
-            if len(way) == 1:
-                answers[way[0]] = partial(self._alone, way[0])
-                continue
-            both = asyncio.ensure_future(self._both(*way))
-            both.add_done_callback(_heard)
-            answers |= {step: partial(_part, both, place) for place, step in enumerate(way)}
-        return [answers[step] for step in steps]
+    async def _look_after(self, company_id: UUID, arguments: tuple[object, ...]) -> _Both | None:
+        mark = _Mark(arguments)
+        marks = self._marks.setdefault(company_id, [])
+        marks.append(mark)
+        try:
+            await asyncio.sleep(0)
+        finally:
+            if mark in marks:
+                marks.remove(mark)
+            if not marks:
+                self._marks.pop(company_id, None)
+        return mark.both
 
-    async def _alone(self, step: _Step) -> Any:
-        row = await self._call(step.function, step.company_id, *step.arguments)
-        return next(iter(row.values()))
-
-    async def _both(self, mark: _Step, look: _Step) -> Sequence[Any]:
-        row = await self._call(_BOTH, mark.company_id, *mark.arguments, *look.arguments)
-        return tuple(row.values())
-
-
-async def _part(both: "asyncio.Future[Sequence[Any]]", place: int) -> Any:
-    """One of two answers; who stops waiting does not stop the other."""
-    return (await asyncio.shield(both))[place]
+    async def _ask(self, function: str, *arguments: object) -> Sequence[Any]:
+        return tuple((await self._call(function, *arguments)).values())
 
 
-def _heard(both: "asyncio.Future[Sequence[Any]]") -> None:
+def _heard(both: _Both) -> None:
     """Whoever asked may have left; the error is theirs no more."""
     if not both.cancelled():
         both.exception()
-
-
-def _ways(steps: Sequence[_Step]) -> Iterator[tuple[_Step, ...]]:
-    """One mark or one last look each, or one of both of the same company."""
-    marks = [step for step in steps if step.function == _SENT]
-    for look in (step for step in steps if step.function == _SENDING):
-        mark = next((one for one in marks if one.company_id == look.company_id), None)
-        if mark is not None:
-            marks.remove(mark)
-        yield (look,) if mark is None else (mark, look)
-    yield from ((mark,) for mark in marks)

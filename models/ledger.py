@@ -157,10 +157,20 @@ class Ledger:
         return await self._departures.sending(part.company_id, *look)
 
     async def sent(
-        self, company_id: UUID, outbox_id: int, wa_id: str | None, *, confirmed: bool
+        self,
+        company_id: UUID,
+        outbox_id: int,
+        wa_id: str | None,
+        *,
+        confirmed: bool,
+        look_follows: bool = False,
     ) -> bool:
-        """Mark a part as sent; True when the customer has written more meanwhile."""
-        return await self._departures.sent(company_id, outbox_id, wa_id, confirmed)
+        """Mark a part as sent; True when the customer has written more meanwhile.
+
+        *look_follows*: the company's next `sending` probably comes in this turn of the event loop.
+        """
+        mark = (outbox_id, wa_id, confirmed)
+        return await self._departures.sent(company_id, *mark, look_follows=look_follows)
 
     async def unsent(
         self, company_id: UUID, outbox_id: int, *, secret: bytes, give_up: bool, reason: str

@@ -54,8 +54,10 @@ class Shop:
             part, host=HOST, fence=0, secret=SECRET, sessions_hash=None
         )
 
-    async def sent(self, part: Part) -> bool:
-        return await self.ledger.sent(part.company_id, part.id, f"wa-{part.id}", confirmed=True)
+    async def sent(self, part: Part, *, look_follows: bool = True) -> bool:
+        return await self.ledger.sent(
+            part.company_id, part.id, f"wa-{part.id}", confirmed=True, look_follows=look_follows
+        )
 
 
 @pytest.fixture
@@ -75,9 +77,9 @@ async def test_what_has_left_and_what_leaves_next_are_one_call_with_an_answer_ea
     )
     shop.called.clear()
 
-    told = [*await asyncio.gather(shop.begin(second), shop.sent(first))]
+    told = [*await asyncio.gather(shop.sent(first), shop.begin(second))]
 
-    assert told == ["go", True]
+    assert told == [True, "go"]
     assert shop.called == ["road_sent_and_sending"]
     again = [*await asyncio.gather(shop.sent(first), shop.begin(second))]
     assert again == [False, "gone"]  # Both were done, and are done once.
@@ -108,6 +110,17 @@ async def test_where_the_way_fails_both_are_told(shop: Shop, database: str) -> N
     told = await asyncio.gather(shop.sent(first), shop.begin(second), return_exceptions=True)
 
     assert [type(answer) for answer in told] == [RetryLater, RetryLater]
+
+
+async def test_a_mark_that_no_look_follows_goes_alone(shop: Shop, database: str) -> None:
+    company = await make_company(database)
+    first, second, third = await shop.ready(company, *(f"+1305555010{n}" for n in range(3)))
+    await asyncio.gather(shop.begin(first), shop.begin(second))
+    shop.called.clear()
+
+    assert await shop.sent(first) is False
+    assert await asyncio.gather(shop.sent(second, look_follows=False), shop.begin(third))
+    assert shop.called == ["road_sent", "road_sent", "road_sending"]
 
 
 async def test_nobody_waits_for_a_way_of_another_step(shop: Shop, database: str) -> None:
