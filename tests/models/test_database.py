@@ -167,8 +167,8 @@ async def test_a_connection_that_dies_meanwhile_asks_to_retry_later(
 ) -> None:
     asleep = asyncio.create_task(_sleep(db))
     while not await admin.fetchval(
-        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active'"
-        " AND pid <> pg_backend_pid()"
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event = 'PgSleep'"
     ):
         pass
     await _end_others(admin)
