@@ -6,6 +6,7 @@ stays as it is; the process is found by the socket it opened.
 
 import itertools
 import logging
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ log = logging.getLogger(__name__)
 PINNED_ROOT = bytes.fromhex("142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b")
 
 _PROC = Path("/proc")
+_LOOKS, _LOOK_AGAIN_SECONDS = 5, 0.02
 
 
 class Patched:
@@ -30,13 +32,25 @@ class Patched:
 
     def trust(self, port: int) -> None:
         """Patch who connects from *port*; a process without the client has nothing to patch."""
-        pid = process_of(port, first=self._known)
-        if pid is None or self._known.get(pid) == (spans := _writable(pid)):
+        pid = self._process_of(port)
+        if pid is None:
+            log.warning("nobody is found at port %s: a client there will not trust us", port)
+            return
+        if self._known.get(pid) == (spans := _writable(pid)):
             return
         count = _replace(pid, spans, PINNED_ROOT, self._root)
         log.debug("patched process %s at %s places", pid, count)
         if count:
             self._known[pid] = spans
+
+    def _process_of(self, port: int) -> int | None:
+        """The kernel's list of sockets may lack one while others come and go: look again then."""
+        for _ in range(_LOOKS):
+            pid = process_of(port, first=self._known)
+            if pid is not None:
+                return pid
+            time.sleep(_LOOK_AGAIN_SECONDS)
+        return None
 
 
 def process_of(port: int, first: Iterable[int] = ()) -> int | None:
