@@ -1,5 +1,6 @@
 """Two conversation documents of one person become one, wherever that was broken off."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -70,6 +71,7 @@ async def test_tags_of_both_stay_and_the_newer_summary(
     await conversations.set_tags(COMPANY, former.id, ["a", "b"])
     await conversations.set_tags(COMPANY, ana.id, ["b", "c"])
     await conversations.summarise(COMPANY, ana.id, Summary(("old",), "wait", "neutral"))
+    await asyncio.sleep(0.002)  # MongoDB keeps milliseconds.
     await conversations.summarise(COMPANY, former.id, Summary(("new",), "call", "positive"))
 
     await conversations.unite(COMPANY, former.id, ana)
