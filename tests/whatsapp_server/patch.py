@@ -4,10 +4,8 @@ The client pins its server's root key once, in writable data of its library. The
 stays as it is; the process is found by the socket it opened.
 """
 
-import itertools
 import logging
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -32,37 +30,41 @@ class Patched:
 
     def trust(self, port: int) -> None:
         """Patch who connects from *port*; a process without the client has nothing to patch."""
-        pid = self._process_of(port)
-        if pid is None:
-            log.warning("nobody is found at port %s: a client there will not trust us", port)
+        inode = _inode(port)
+        if any(_holds(pid, inode) and self._patch(pid) for pid in list(self._known)):
             return
-        if self._known.get(pid) == (spans := _writable(pid)):
-            return
-        count = _replace(pid, spans, PINNED_ROOT, self._root)
-        log.debug("patched process %s at %s places", pid, count)
+        for _ in range(_LOOKS):
+            # More than one while it forks: the child, which may come first, has the socket too.
+            pids = processes_of(port)
+            for pid in pids:
+                self._patch(pid)
+            if pids:
+                return
+            # The kernel's list of sockets may lack one while others come and go.
+            time.sleep(_LOOK_AGAIN_SECONDS)
+        log.warning("nobody is found at port %s: a client there will not trust us", port)
+
+    def _patch(self, pid: int) -> bool:
+        """Whether that process trusts us now."""
+        try:
+            spans = _writable(pid)
+            if self._known.get(pid) == spans:
+                return True
+            count = _replace(pid, spans, PINNED_ROOT, self._root)
+        except OSError:  # It has ended meanwhile.
+            return False
+        if spans and not count:
+            log.warning("process %s has the client, but not its root", pid)
         if count:
             self._known[pid] = spans
-
-    def _process_of(self, port: int) -> int | None:
-        """The kernel's list of sockets may lack one while others come and go: look again then."""
-        for _ in range(_LOOKS):
-            pid = process_of(port, first=self._known)
-            if pid is not None:
-                return pid
-            time.sleep(_LOOK_AGAIN_SECONDS)
-        return None
+        return count > 0
 
 
-def process_of(port: int, first: Iterable[int] = ()) -> int | None:
-    """The process whose end of a loopback connection has this local port."""
+def processes_of(port: int) -> list[int]:
+    """The processes that hold the end of a loopback connection with this local port."""
+    numbers = (int(one.name) for one in _PROC.iterdir() if one.name.isdecimal())
     inode = _inode(port)
-    if inode is None:
-        return None
-    others = (int(one.name) for one in _PROC.iterdir() if one.name.isdecimal())
-    for pid in itertools.chain(first, others):
-        if _holds(_PROC / str(pid), f"socket:[{inode}]"):
-            return pid
-    return None
+    return [] if inode is None else [pid for pid in numbers if _holds(pid, inode)]
 
 
 def _replace(pid: int, spans: list[tuple[int, int]], old: bytes, new: bytes) -> int:
@@ -98,8 +100,9 @@ def _inode(port: int) -> str | None:
     return None
 
 
-def _holds(process: Path, target: str) -> bool:
+def _holds(pid: int, inode: str | None) -> bool:
+    target = f"socket:[{inode}]"
     try:
-        return any(str(fd.readlink()) == target for fd in (process / "fd").iterdir())
+        return any(str(fd.readlink()) == target for fd in (_PROC / str(pid) / "fd").iterdir())
     except OSError:
         return False
