@@ -131,4 +131,5 @@ async def waits_for_a_lock(look: asyncpg.Connection) -> None:
             "SELECT EXISTS (SELECT FROM pg_stat_activity"
             " WHERE datname = current_database() AND wait_event_type = 'Lock')"
         ):
+            await look.execute("SELECT pg_stat_clear_snapshot()")
             await asyncio.sleep(0.01)
