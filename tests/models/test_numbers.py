@@ -127,7 +127,7 @@ async def test_a_state_is_recorded_also_while_another_company_claims_the_same_nu
 
 async def waits_for_a_lock(look: asyncpg.Connection) -> None:
     async with asyncio.timeout(20):
-        while not await look.fetchval(  # noqa: ASYNC110 - Another session is looked at.
+        while not await look.fetchval(
             "SELECT EXISTS (SELECT FROM pg_stat_activity"
             " WHERE datname = current_database() AND wait_event_type = 'Lock')"
         ):
