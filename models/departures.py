@@ -26,7 +26,7 @@ class Departures:
     async def sent(self, company_id: UUID, *mark: object, look_follows: bool) -> bool:
         """Whether the customer has written more meanwhile.
 
-        *look_follows*: in this turn of the event loop, the company will probably look at the next.
+        *look_follows*: by the next turn of the event loop the company probably looks at a part.
         """
         both = await self._look_after(company_id, mark) if look_follows else None
         if both is not None:

@@ -167,7 +167,7 @@ class Ledger:
     ) -> bool:
         """Mark a part as sent; True when the customer has written more meanwhile.
 
-        *look_follows*: the company's next `sending` probably comes in this turn of the event loop.
+        *look_follows*: by the next turn of the event loop the company probably asks `sending`.
         """
         mark = (outbox_id, wa_id, confirmed)
         return await self._departures.sent(company_id, *mark, look_follows=look_follows)

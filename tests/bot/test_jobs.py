@@ -139,8 +139,9 @@ async def test_a_wait_that_an_operator_ends_goes_on(private_valkey: PrivateValke
         open_doorbell(private_valkey.url) as doorbell,
         answering(doorbell, heard),
     ):
-        while not (waiting := await clients_at(redis, "blmpop")):
-            pass
+        async with asyncio.timeout(5):
+            while not (waiting := await clients_at(redis, "blmpop")):
+                pass
         assert await redis.pipeline(("CLIENT", "UNBLOCK", waiting[0])) == [1]
         await doorbell.ring(*CHAT, "M1", AT)
         await until(lambda: heard == [CHAT])
