@@ -103,10 +103,15 @@ class Sending:
         *begun* is called when the ledger has let it go for the first time.
         """
         secret, hand = new_secret(), self._wire.owner_hand(part.chat)
+        until = 0.0
+
+        def asked() -> None:
+            nonlocal until
+            until = time.monotonic() + LOOK_AGAIN_SECONDS
 
         async def look() -> None:
             self._must_be_open()
-            outcome = await self._last_look(part, hand, secret, sessions_hash)
+            outcome = await self._last_look(part, hand, secret, sessions_hash, asked)
             if outcome != "go":
                 raise _Unsaid(outcome)
 
@@ -120,7 +125,6 @@ class Sending:
 
         async with self._places:
             try:
-                until = time.monotonic() + LOOK_AGAIN_SECONDS
                 await look()
                 begun()
                 outgoing = Outgoing(
@@ -172,7 +176,12 @@ class Sending:
             raise RetryLater("nothing can leave by this wire now")
 
     async def _last_look(
-        self, part: Part, hand: OwnerHand, secret: bytes, sessions_hash: str | None
+        self,
+        part: Part,
+        hand: OwnerHand,
+        secret: bytes,
+        sessions_hash: str | None,
+        asked: Callable[[], object],
     ) -> str:
         """Whether this part may leave now: go, stopped or gone.
 
@@ -181,13 +190,19 @@ class Sending:
         """
         outcome = "stopped"
         if not hand.pending:
-            outcome = await self._begin(part, secret, sessions_hash)
+            outcome = await self._begin(part, secret, sessions_hash, asked)
         if hand.pending or (outcome == "go" and self._wire.owner_hand(part.chat) != hand):
             await self._stop(part)
             return "stopped"
         return outcome
 
-    async def _begin(self, part: Part, secret: bytes, sessions_hash: str | None) -> str:
+    async def _begin(
+        self,
+        part: Part,
+        secret: bytes,
+        sessions_hash: str | None,
+        asked: Callable[[], object],
+    ) -> str:
         try:
             return await self._ledger.sending(
                 part,
@@ -196,6 +211,7 @@ class Sending:
                 secret=secret,
                 sessions_hash=sessions_hash,
                 oldest_seconds=self._oldest_seconds,
+                asked=asked,
             )
         except RetryLater:
             # It may have been committed all the same; nothing has left yet.

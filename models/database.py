@@ -55,36 +55,46 @@ class Database:
         self.failures = 0
         """How many calls PostgreSQL did not answer since the start, for the metrics."""
 
-    async def call(self, function: str, *args: object) -> asyncpg.Record:
+    async def call(
+        self, function: str, *args: object, asked: Callable[[], object] = lambda: None
+    ) -> asyncpg.Record:
         """Run one SQL function in one round trip; its single row. JSON stays text.
 
-        Raises RetryLater when PostgreSQL cannot be asked now (whether the function ran is then
+        *asked* is called when a connection is free, right before the question leaves. Raises
+        RetryLater when PostgreSQL cannot be asked now (whether the function ran is then
         unknown), and GiveUp when it can never take these values.
         """
-        rows = await self.rows(function, *args)
+        rows = await self.rows(function, *args, asked=asked)
         return rows[0]
 
-    async def rows(self, function: str, *args: object) -> list[asyncpg.Record]:
+    async def rows(
+        self, function: str, *args: object, asked: Callable[[], object] = lambda: None
+    ) -> list[asyncpg.Record]:
         """As `call`, for a function that returns any number of rows."""
         statement = _statement(function, len(args))
         try:
             with lost_means(RetryLater), refused_means_give_up(function):
-                return await self._healed(statement, args)
+                return await self._healed(statement, args, asked)
         except RetryLater:
             self.failures += 1
             raise
 
-    async def _healed(self, statement: str, args: tuple[object, ...]) -> list[asyncpg.Record]:
+    async def _healed(
+        self, statement: str, args: tuple[object, ...], asked: Callable[[], object]
+    ) -> list[asyncpg.Record]:
         try:
-            return await self._fetch(statement, args)
+            return await self._fetch(statement, args, asked)
         except asyncpg.InternalClientError:
             # The server had ended this idle connection and asyncpg noticed before it sent
             # anything, so asking again repeats nothing.
             await asyncio.sleep(HEALING_SECONDS)
-            return await self._fetch(statement, args)
+            return await self._fetch(statement, args, asked)
 
-    async def _fetch(self, statement: str, args: tuple[object, ...]) -> list[asyncpg.Record]:
+    async def _fetch(
+        self, statement: str, args: tuple[object, ...], asked: Callable[[], object]
+    ) -> list[asyncpg.Record]:
         async with self._connections.lent() as connection:
+            asked()
             try:
                 return cast("list[asyncpg.Record]", await connection.fetch(statement, *args))
             except (TimeoutError, asyncio.CancelledError, asyncpg.ReadOnlySQLTransactionError):

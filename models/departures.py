@@ -33,14 +33,15 @@ class Departures:
             return bool((await asyncio.shield(both))[0])
         return bool((await self._ask("road_sent", company_id, *mark))[0])
 
-    async def sending(self, company_id: UUID, *look: object) -> str:
-        """go, stopped or gone."""
+    async def sending(self, company_id: UUID, *look: object, asked: Callable[[], object]) -> str:
+        """go, stopped or gone; *asked* is called when the question leaves."""
         marks = self._marks.get(company_id)
         if not marks:
-            return str((await self._ask("road_sending", company_id, *look))[0])
+            return str((await self._ask("road_sending", company_id, *look, asked=asked))[0])
         mark = marks.pop(0)
-        asked = self._ask("road_sent_and_sending", company_id, *mark.arguments, *look)
-        mark.both = asyncio.ensure_future(asked)
+        arguments = (*mark.arguments, *look)
+        both = self._ask("road_sent_and_sending", company_id, *arguments, asked=asked)
+        mark.both = asyncio.ensure_future(both)
         mark.both.add_done_callback(_heard)
         return str((await asyncio.shield(mark.both))[1])
 
@@ -57,8 +58,8 @@ class Departures:
                 self._marks.pop(company_id, None)
         return mark.both
 
-    async def _ask(self, function: str, *arguments: object) -> Sequence[Any]:
-        return tuple((await self._call(function, *arguments)).values())
+    async def _ask(self, function: str, *arguments: object, **options: Any) -> Sequence[Any]:
+        return tuple((await self._call(function, *arguments, **options)).values())
 
 
 def _heard(both: _Both) -> None:

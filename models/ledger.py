@@ -151,10 +151,14 @@ class Ledger:
         secret: bytes,
         sessions_hash: str | None,
         oldest_seconds: float = 12 * 3600.0,
+        asked: Callable[[], object] = lambda: None,
     ) -> str:
-        """The last look before a part leaves: go, stopped (taken over, too old) or gone."""
+        """The last look before a part leaves: go, stopped (taken over, too old) or gone.
+
+        *asked* is called when the question leaves: the answer is no older than that.
+        """
         look = (part.id, host, fence, secret, sessions_hash, oldest_seconds)
-        return await self._departures.sending(part.company_id, *look)
+        return await self._departures.sending(part.company_id, *look, asked=asked)
 
     async def sent(
         self,

@@ -16,6 +16,7 @@ from tests.builders import make_company, message, reply
 
 HOST = uuid4()
 SECRET = b"s" * 32
+CONNECTIONS = 2  # For calls; the models have as many.
 
 
 class Shop:
@@ -28,13 +29,13 @@ class Shop:
         self.away = False
         self.slow: dict[str, asyncio.Event] = {}
 
-    async def call(self, function: str, *arguments: object) -> Mapping[str, Any]:
+    async def call(self, function: str, *arguments: object, **options: Any) -> Mapping[str, Any]:
         self.called.append(function)
         if wait := self.slow.get(function):
             await wait.wait()
         if self.away:
             raise RetryLater("PostgreSQL is away")
-        row: Mapping[str, Any] = await self._db.call(function, *arguments)
+        row: Mapping[str, Any] = await self._db.call(function, *arguments, **options)
         return row
 
     async def ready(self, company: UUID, *phones: str) -> list[Part]:
@@ -49,9 +50,9 @@ class Shop:
         self.called.clear()
         return parts
 
-    async def begin(self, part: Part) -> str:
+    async def begin(self, part: Part, **options: Any) -> str:
         return await self.ledger.sending(
-            part, host=HOST, fence=0, secret=SECRET, sessions_hash=None
+            part, host=HOST, fence=0, secret=SECRET, sessions_hash=None, **options
         )
 
     async def sent(self, part: Part, *, look_follows: bool = True) -> bool:
@@ -62,7 +63,7 @@ class Shop:
 
 @pytest.fixture
 async def shop(database: str) -> AsyncIterator[Shop]:
-    async with connect(database, connections=4) as db:
+    async with connect(database, connections=2 + CONNECTIONS) as db:
         yield Shop(db)
 
 
@@ -136,6 +137,33 @@ async def test_nobody_waits_for_a_way_of_another_step(shop: Shop, database: str)
     assert not marking.done()
     shop.slow["road_sent"].set()
     assert await marking is False
+
+
+@pytest.mark.parametrize("with_a_mark", [False, True])
+async def test_a_look_is_asked_when_a_connection_is_free(
+    shop: Shop, database: str, *, with_a_mark: bool
+) -> None:
+    company = await make_company(database)
+    first, second = await shop.ready(company, "+13055550101", "+13055550102")
+    await shop.begin(first)
+    told: list[str] = []
+
+    async def busy() -> None:
+        await shop.call("pg_sleep", 0.3)
+        told.append("free")
+
+    waiting = [asyncio.create_task(busy()) for _ in range(CONNECTIONS)]
+    await asyncio.sleep(0.1)
+    mark = [shop.sent(first)] if with_a_mark else []
+    looking = shop.begin(second, asked=lambda: told.append("asked"))
+    answers = await asyncio.gather(*mark, looking)
+    told.append("answered")
+    await asyncio.gather(*waiting)
+
+    assert answers[-1] == "go"
+    assert told[0] == "free"
+    assert told.count("asked") == 1
+    assert told.index("asked") < told.index("answered")
 
 
 async def test_who_stops_waiting_stops_nobody_else(shop: Shop, database: str) -> None:

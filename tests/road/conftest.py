@@ -67,12 +67,12 @@ class Unsteady:
     lost_after: list[str] = field(default_factory=list)
     called: list[str] = field(default_factory=list)
 
-    async def call(self, function: str, *args: object) -> Any:
+    async def call(self, function: str, *args: object, **options: Any) -> Any:
         self.called.append(function)
         if act := self.before.get(function):
             act()
         self._lose(function, self.lost_before)
-        row = await self.database.call(function, *args)
+        row = await self.database.call(function, *args, **options)
         self._lose(function, self.lost_after)
         return row
 

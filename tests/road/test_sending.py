@@ -78,6 +78,26 @@ async def test_who_waited_for_a_slow_send_is_the_next_to_leave(busy: Scene) -> N
     assert busy.wire.arrived[-1].chat == last
 
 
+async def test_where_calls_queue_for_a_connection_a_last_look_is_asked_once(
+    open_scene: OpenScene,
+) -> None:
+    async with open_scene(handlers=[Echo()]) as scene:
+        queue = [asyncio.create_task(_ask_on(scene)) for _ in range(20)]
+        await scene.receive(message(scene.company, "hola"))
+        await scene.arrived(1)
+        for asking in queue:
+            asking.cancel()
+        await asyncio.gather(*queue, return_exceptions=True)
+
+    assert scene.database.called.count("road_sending") == 1
+    assert "road_unsent" not in scene.database.called
+
+
+async def _ask_on(scene: Scene) -> None:
+    while True:
+        await scene.database.database.call("pg_sleep", 0.2)
+
+
 @pytest.mark.parametrize("parts", [1, 2])
 async def test_who_writes_while_the_answer_leaves_begins_a_turn_when_all_of_it_has_left(
     open_scene: OpenScene, parts: int

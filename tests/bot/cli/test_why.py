@@ -38,7 +38,7 @@ async def look(database: str) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture
 def ledger(look: asyncpg.Connection) -> Ledger:
-    async def call(function: str, *args: object) -> Any:
+    async def call(function: str, *args: object, **_: object) -> Any:
         places = ", ".join(f"${number}" for number in range(1, len(args) + 1))
         return await look.fetchrow(f"SELECT * FROM {function}({places})", *args)  # noqa: S608
 
