@@ -1,17 +1,22 @@
 """What is known of an answer of a model's, as the document names it: ``aiMetadata``, and back."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from models.values import AiMetadata
 
-_NAMES = {"tokens_used": "tokensUsed", "response_time": "responseTime"}
-
 
 def ai_document(ai: AiMetadata) -> dict[str, Any]:
     """The document's ``aiMetadata`` with its own field names; unknown fields are left out."""
-    return {_NAMES.get(key, key): value for key, value in asdict(ai).items() if value is not None}
+    told = {
+        "model": ai.model,
+        "tokensUsed": ai.tokens_used,
+        "responseTime": ai.response_time,
+        "intent": ai.intent,
+        "sentiment": ai.sentiment,
+        "confidence": ai.confidence,
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def ai_metadata(document: Mapping[str, Any] | None) -> AiMetadata | None:

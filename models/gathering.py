@@ -42,11 +42,12 @@ class Gathering(Generic[Question, Answer]):
 
     async def ask(self, question: Question) -> Answer:
         """The answer to *question*; RetryLater also when whoever asked for all was cancelled."""
-        mine = _Asked[Question, Answer](question, asyncio.get_running_loop().create_future())
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        mine = _Asked(question, answer)
         self._asked.append(mine)
         if len(self._asked) == 1:
             await self._ask_for_all()
-        return await mine.answer
+        return await answer
 
     async def _ask_for_all(self) -> None:
         asked = self._asked

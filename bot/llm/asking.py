@@ -64,11 +64,14 @@ class Spent:
 
 @dataclass(slots=True)
 class _Asking:
-    """One answer in the making: until when, how patiently, and what it has cost so far."""
+    """One answer in the making: until when, how patiently, and what it has cost so far.
+
+    No try begins after *tries_end*, on the loop's clock.
+    """
 
     deadline: float
     last: bool
-    retrying: tenacity.AsyncRetrying
+    tries_end: float
     spent: Spent = Spent()
 
 
@@ -102,7 +105,8 @@ class Door:
             self.breaker.left(permit)
 
     async def _answer(self, prompt: Prompt, deadline: float, *, last: bool) -> tuple[Answer, Spent]:
-        asking = _Asking(deadline, last, self._retrying(deadline, last=last))
+        tries_end = deadline if last else min(deadline, _now() + self._pace.patience)
+        asking = _Asking(deadline, last, tries_end)
         try:
             return await self._read(prompt, asking)
         except Fault as fault:
@@ -119,10 +123,19 @@ class Door:
             return rescued, asking.spent
 
     async def _read(self, prompt: Prompt, asking: _Asking) -> tuple[Answer, Spent]:
-        async def once() -> Answer:
+        try:
+            return await self._once(prompt, asking), asking.spent
+        except Fault as fault:
+            if not fault.retryable:
+                raise
+            failed = [fault]
+
+        async def again() -> Answer:
+            if failed:  # The first try: it went without tenacity, which costs one that is good.
+                raise failed.pop()
             return await self._once(prompt, asking)
 
-        return await asking.retrying(once), asking.spent
+        return await self._retrying(asking.tries_end)(again), asking.spent
 
     async def _once(self, prompt: Prompt, asking: _Asking) -> Answer:
         """One request, counted and measured, whatever its end."""
@@ -152,8 +165,7 @@ class Door:
         """Whether the target had less than half of the time it is meant to have."""
         return fault.outcome is Outcome.TIMEOUT and seconds < self.target.try_seconds / 2
 
-    def _retrying(self, deadline: float, *, last: bool) -> tenacity.AsyncRetrying:
-        limit = deadline if last else min(deadline, _now() + self._pace.patience)
+    def _retrying(self, tries_end: float) -> tenacity.AsyncRetrying:
         jittered = tenacity.wait_random_exponential(
             multiplier=self._pace.first_wait, max=self._pace.longest_wait
         )
@@ -164,7 +176,7 @@ class Door:
 
         def stop(state: tenacity.RetryCallState) -> bool:
             over = state.attempt_number >= self._pace.tries
-            return over or _now() + state.upcoming_sleep >= limit
+            return over or _now() + state.upcoming_sleep >= tries_end
 
         return tenacity.AsyncRetrying(
             wait=wait, stop=stop, retry=tenacity.retry_if_exception(_may_retry), reraise=True
