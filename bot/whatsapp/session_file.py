@@ -57,11 +57,8 @@ class Ratchets:
             return digest.hexdigest()
         try:
             _answer(connection, "PRAGMA cache_size = -64", ())
-            known = _answer(connection, _NAMES, (user, user))
-            for one in sorted({user, *(str(name) for row in known for name in row)}):
-                # A session's name is user:device, or user_agent:device for a LID.
-                for their_id, ratchet in _answer(connection, _RATCHETS, (f"{one}:*", f"{one}_*:*")):
-                    digest.update(f"{their_id}:{len(ratchet)}:".encode() + ratchet)
+            for their_id, ratchet in _answer(connection, RATCHETS, (user,)):
+                digest.update(f"{their_id}:{len(ratchet)}:".encode() + ratchet)
         except (Damaged, OSError):
             self._close(path)
             raise
@@ -94,11 +91,23 @@ class Ratchets:
 
 
 _Identity = tuple[int, int]
-_NAMES = "SELECT lid, pn FROM whatsmeow_lid_map WHERE lid = ? OR pn = ?"
-_RATCHETS = (
-    "SELECT their_id, session FROM whatsmeow_sessions "
-    "WHERE their_id GLOB ? OR their_id GLOB ? ORDER BY their_id"
+RATCHETS = """
+WITH person(name) AS (
+  SELECT ?1 UNION SELECT lid FROM whatsmeow_lid_map WHERE pn = ?1
+  UNION SELECT pn FROM whatsmeow_lid_map WHERE lid = ?1
+), named(low, high, form) AS (
+  SELECT name || ':', name || ';', name || ':*' FROM person
+  UNION ALL SELECT name || '_', name || '`', name || '_*:*' FROM person
 )
+SELECT their_id, session FROM named CROSS JOIN whatsmeow_device CROSS JOIN whatsmeow_sessions
+ WHERE our_jid = jid AND their_id >= low AND their_id < high AND their_id GLOB form
+ ORDER BY their_id
+"""
+"""A session's name is user:device, or user_agent:device of a LID.
+
+All customers' are in one table, whose key is (our_jid, their_id), and each send asks: so it is read
+by that key, in this order of the tables.
+"""
 
 
 def _identity(path: Path) -> _Identity | None:

@@ -19,7 +19,9 @@ from models.values import MediaRef, Quote
 _TABLES = """
 CREATE TABLE IF NOT EXISTS whatsmeow_device (jid TEXT PRIMARY KEY, lid TEXT, platform TEXT);
 CREATE TABLE IF NOT EXISTS whatsmeow_lid_map (lid TEXT PRIMARY KEY, pn TEXT UNIQUE);
-CREATE TABLE IF NOT EXISTS whatsmeow_sessions (their_id TEXT PRIMARY KEY, session BLOB);
+CREATE TABLE IF NOT EXISTS whatsmeow_sessions (
+    our_jid TEXT REFERENCES whatsmeow_device (jid) ON DELETE CASCADE, their_id TEXT, session BLOB,
+    PRIMARY KEY (our_jid, their_id));
 CREATE TABLE IF NOT EXISTS whatsmeow_message_secrets (
     chat_jid TEXT, message_id TEXT PRIMARY KEY, key BLOB);
 """
@@ -49,19 +51,24 @@ class SessionFile:
         self._write("INSERT OR REPLACE INTO whatsmeow_lid_map VALUES (?, ?)", lid, number)
 
     def turn_ratchet(self, their_id: str) -> None:
-        """A message went to or came from a device."""
-        state = os.urandom(16)
-        self._write("INSERT OR REPLACE INTO whatsmeow_sessions VALUES (?, ?)", their_id, state)
+        """A message went to or came from a device, of which only a paired one knows."""
+        statement = (
+            "INSERT OR REPLACE INTO whatsmeow_sessions SELECT jid, ?, ? FROM whatsmeow_device"
+        )
+        if self._write(statement, their_id, os.urandom(16)) != 1:
+            raise ValueError("no phone is paired")
 
     def write_secret(self, chat: str, wa_id: str, secret: bytes) -> None:
         """A message is about to leave."""
         statement = "INSERT INTO whatsmeow_message_secrets VALUES (?, ?, ?)"
         self._write(statement, chat, wa_id, secret)
 
-    def _write(self, statement: str, *values: object) -> None:
+    def _write(self, statement: str, *values: object) -> int:
         with closing(sqlite3.connect(self._path)) as connection:
-            connection.execute(statement, values)
+            connection.execute("PRAGMA foreign_keys = on")
+            rows = connection.execute(statement, values).rowcount
             connection.commit()
+            return rows
 
 
 class FakeMedia:

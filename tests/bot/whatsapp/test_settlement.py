@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.whatsapp.session_file import Ratchets
+from bot.whatsapp.session_file import RATCHETS, Ratchets
 from bot.whatsapp.settlement import SessionBooks, SessionDamaged
 from bot.wire import Unsettled
 from models.errors import RetryLater
@@ -29,6 +29,12 @@ async def books() -> AsyncIterator[SessionBooks]:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "a company's %20 ? file.sqlite"
+
+
+def paired(path: Path) -> SessionFile:
+    file = SessionFile(path)
+    file.pair()
+    return file
 
 
 def write(path: Path, data: bytes) -> None:
@@ -74,7 +80,7 @@ async def test_looking_leaves_the_file_and_its_log_alone(books: SessionBooks, pa
 async def test_a_send_left_only_if_its_secret_was_written_and_its_ratchet_turned(
     books: SessionBooks, path: Path, written: bool, turned: bool, sent: bool
 ) -> None:
-    file, secret = SessionFile(path), os.urandom(32)
+    file, secret = paired(path), os.urandom(32)
     file.turn_ratchet(f"{LID}_1:0")
     before = await books.sessions_hash(path, f"{LID}@lid")
     if written:
@@ -102,7 +108,7 @@ async def test_without_a_hash_a_written_secret_counts_as_sent(
 async def test_a_chat_by_number_sees_the_ratchet_of_its_hidden_address(
     books: SessionBooks, path: Path
 ) -> None:
-    file = SessionFile(path)
+    file = paired(path)
     file.know(LID, NUMBER)
     before = await books.sessions_hash(path, f"{NUMBER}@s.whatsapp.net")
 
@@ -112,7 +118,7 @@ async def test_a_chat_by_number_sees_the_ratchet_of_its_hidden_address(
 
 
 async def test_somebody_elses_ratchet_changes_nothing(books: SessionBooks, path: Path) -> None:
-    file = SessionFile(path)
+    file = paired(path)
     before = await books.sessions_hash(path, "999@lid")
 
     for other in ("9990_1:0", "8999_1:0", "99_1:0", "999x:0"):
@@ -124,14 +130,14 @@ async def test_somebody_elses_ratchet_changes_nothing(books: SessionBooks, path:
 async def test_a_file_in_the_place_of_another_is_the_one_that_is_asked(
     books: SessionBooks, path: Path, tmp_path: Path
 ) -> None:
-    SessionFile(path).turn_ratchet(f"{LID}_1:0")
+    paired(path).turn_ratchet(f"{LID}_1:0")
     nothing = await books.sessions_hash(tmp_path / "none.sqlite", f"{LID}@lid")
     before = await books.sessions_hash(path, f"{LID}@lid")
     assert before != nothing
 
     gone(path)
     assert await books.sessions_hash(path, f"{LID}@lid") == nothing
-    SessionFile(path).turn_ratchet(f"{LID}_1:0")
+    paired(path).turn_ratchet(f"{LID}_1:0")
 
     assert await books.sessions_hash(path, f"{LID}@lid") not in (before, nothing)
 
@@ -139,10 +145,10 @@ async def test_a_file_in_the_place_of_another_is_the_one_that_is_asked(
 async def test_a_file_that_was_replaced_meanwhile_is_the_one_that_is_asked(
     books: SessionBooks, path: Path, tmp_path: Path
 ) -> None:
-    SessionFile(path).turn_ratchet(f"{LID}_1:0")
+    paired(path).turn_ratchet(f"{LID}_1:0")
     before = await books.sessions_hash(path, f"{LID}@lid")
     other = tmp_path / "other.sqlite"
-    SessionFile(other).turn_ratchet(f"{LID}_1:0")
+    paired(other).turn_ratchet(f"{LID}_1:0")
     gone(path)
 
     other.rename(path)
@@ -150,11 +156,24 @@ async def test_a_file_that_was_replaced_meanwhile_is_the_one_that_is_asked(
     assert await books.sessions_hash(path, f"{LID}@lid") != before
 
 
+async def test_a_persons_ratchets_are_found_by_the_tables_key_among_all_customers(
+    path: Path,
+) -> None:
+    paired(path)
+
+    with closing(sqlite3.connect(path)) as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {RATCHETS}", (NUMBER,)).fetchall()
+
+    readings = {str(step[3]) for step in plan if "whatsmeow_sessions" in step[3]}
+    assert len(readings) == 1
+    assert all("(our_jid=? AND their_id>? AND their_id<?)" in reading for reading in readings)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only /proc tells which files are open")
 async def test_files_stay_open_but_only_so_many(tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.sqlite" for number in range(5)]
     for path in paths:
-        SessionFile(path).turn_ratchet(f"{LID}_1:0")
+        paired(path).turn_ratchet(f"{LID}_1:0")
     ratchets = Ratchets(most=2)
 
     first = [ratchets.sessions_hash(path, LID) for path in paths]
