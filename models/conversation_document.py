@@ -1,6 +1,6 @@
 """The conversation document: its names and types, and the changes it goes through."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -68,6 +68,20 @@ def addition(line: Line, now: datetime) -> Document:
         "$max": {"lastInteraction": line.at},
         "$set": {"updatedAt": now},
     }
+
+
+def joint_addition(
+    customer: CustomerRef, lines: Sequence[Line], now: datetime, stage: Stage | None
+) -> Document:
+    """The change that adds *lines* to a document that holds none of them, or makes it with them."""
+    change = opening(customer, now, stage)
+    for pushed in ("messages", "messageCount"):
+        del change["$setOnInsert"][pushed]
+    change["$set"]["updatedAt"] = now
+    change["$push"] = {"messages": {"$each": [to_document(line) for line in lines]}}
+    change["$inc"] = {"messageCount": len(lines)}
+    change["$max"] = {"lastInteraction": max(line.at for line in lines)}
+    return change
 
 
 def amendment(key: Document, line: Line, now: datetime) -> tuple[Document, Document]:
@@ -145,8 +159,8 @@ def summary_document(summary: Summary, now: datetime) -> Document:
     }
 
 
-def was_made_by_another(error: Document) -> bool:
-    """Whether a write failed only because this very document has just been made."""
+def is_there(error: Document) -> bool:
+    """Whether a write failed only because it would have made a document that is there already."""
     return error["code"] == DUPLICATE and "_id" in error.get("keyPattern", {})
 
 

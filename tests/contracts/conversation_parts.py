@@ -26,14 +26,16 @@ def line(number: int, sender: Sender = Sender.CUSTOMER, text: str = "hola") -> L
 
 
 class Wiretap(monitoring.CommandListener):
-    """Counts the commands that leave the client, and the bytes of each answer."""
+    """Counts the commands that leave the client, their changes, and the bytes of each answer."""
 
     def __init__(self) -> None:
         self.commands: list[str] = []
+        self.changes = 0
         self.largest = 0
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         self.commands.append(event.command_name)
+        self.changes += len(event.command.get("updates", ()))
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         self.largest = max(self.largest, len(str(event.reply)))

@@ -163,6 +163,29 @@ async def test_any_number_of_lines_is_one_round_trip(
     assert wiretap.commands == ["update"]
 
 
+async def test_lines_that_are_all_new_are_one_change(
+    conversations: Conversations, wiretap: Wiretap
+) -> None:
+    ana = customer()
+    await conversations.append(COMPANY, ana, [line(1), line(2)])
+    await conversations.append(COMPANY, ana, [line(3), line(4)], stage=Stage.QUALIFIED)
+
+    assert wiretap.changes == 2
+    assert [one.id for one in await conversations.last(COMPANY, ana.id)] == [
+        f"wa-{number}" for number in (1, 2, 3, 4)
+    ]
+
+
+async def test_a_line_that_is_named_twice_at_once_is_kept_once(
+    conversations: Conversations, documents: Any
+) -> None:
+    await conversations.append(COMPANY, customer(), [line(1), line(2), line(1)])
+
+    found = documents.find_one()
+    assert [one["id"] for one in found["messages"]] == ["wa-1", "wa-2"]
+    assert found["messageCount"] == 2
+
+
 async def test_a_late_line_does_not_turn_the_last_interaction_back(
     conversations: Conversations, documents: Any
 ) -> None:
