@@ -139,6 +139,8 @@ class Subject:
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_DRAIN_SECONDS):
                 await self._phones.quiet.wait()
+                if self._tasks and not self._serial:  # What comes after the text is work too.
+                    await asyncio.wait(self._tasks)
         await asyncio.sleep(self._settling_seconds)
         told = {
             "cpu_seconds": time.process_time() - self._began,

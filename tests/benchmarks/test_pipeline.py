@@ -1,6 +1,7 @@
 """The benchmark runs, and its figures can be believed."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -10,14 +11,18 @@ import pytest
 from pymongo import AsyncMongoClient
 from redis.asyncio import Redis
 
-from benchmarks.arrivals import poisson
+from benchmarks.arrivals import Arrival, poisson
 from benchmarks.bench import Plan
 from benchmarks.figures import table
 from benchmarks.pipeline import report, run
+from benchmarks.population import Population
 from benchmarks.processes import Process, running
 from benchmarks.proxy import HELD_SECONDS, listening
 from benchmarks.runs import save
+from benchmarks.subject import Phones, Setting, Subject
 from benchmarks.trips import count, periodic
+from bot.stores import Urls
+from models.values import InboundMessage
 from tests.databases import ROOT
 
 TINY = {"customers": 40, "rates": (20.0,), "seconds": (1.0,), "lone": 0, "seed": 1}
@@ -60,6 +65,24 @@ async def test_a_tiny_run_makes_the_table(slot: int, tmp_path: Path) -> None:
     assert "former" not in saved
     assert saved.startswith("before\n")
     assert saved.endswith("\nafter\n")
+
+
+async def test_a_pipeline_that_goes_on_after_its_text_has_left_is_measured_to_its_end() -> None:
+    population, phones, ended = Population(1), Phones(), []
+
+    async def accept(message: InboundMessage) -> None:
+        phones.ring(message.chat)
+        await asyncio.sleep(0.1)
+        ended.append(message)
+
+    setting = Setting(population, Urls("", "", ""), "", "", 0.0, phones)
+    reader = asyncio.StreamReader()
+    reader.feed_data(Arrival(1, 0, time.monotonic()).line() + b"end\n")
+    reader.feed_eof()
+
+    await Subject(setting, accept, serial=False).follow(reader)
+
+    assert len(ended) == 1
 
 
 async def test_the_proxy_counts_what_a_process_waits_for(
