@@ -130,9 +130,15 @@ def _answer(connection: sqlite3.Connection, query: str, values: Sequence[object]
     try:
         return connection.execute(query, values).fetchall()
     except sqlite3.DatabaseError as error:
-        if "no such table" in str(error):
+        if "no such table" in str(error) and not _holds_ratchets(connection):
             return []
         raise _named(error) from error
+
+
+def _holds_ratchets(connection: sqlite3.Connection) -> bool:
+    """Else nothing was sent; with them, a table that is missing is not for us to explain."""
+    query = "SELECT 1 FROM sqlite_master WHERE name = 'whatsmeow_sessions'"
+    return connection.execute(query).fetchone() is not None
 
 
 def _named(error: sqlite3.DatabaseError) -> Exception:

@@ -169,6 +169,18 @@ async def test_a_persons_ratchets_are_found_by_the_tables_key_among_all_customer
     assert all("(our_jid=? AND their_id>? AND their_id<?)" in reading for reading in readings)
 
 
+@pytest.mark.parametrize("table", ["whatsmeow_lid_map", "whatsmeow_device"])
+async def test_ratchets_without_the_tables_that_find_them_are_no_proof_of_anything(
+    books: SessionBooks, path: Path, table: str
+) -> None:
+    paired(path).turn_ratchet(f"{LID}_1:0")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"ALTER TABLE {table} RENAME TO of_another_version")
+
+    with pytest.raises(RetryLater, match=table):
+        await books.sessions_hash(path, f"{LID}@lid")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only /proc tells which files are open")
 async def test_files_stay_open_but_only_so_many(tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.sqlite" for number in range(5)]
