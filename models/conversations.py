@@ -49,7 +49,9 @@ class Conversations:
         stage: Stage | None = None,
         late: bool = False,
     ) -> None:
-        """Remember *lines*, each id once however often it comes, in one round trip.
+        """Remember *lines*, each id once however often it comes.
+
+        All new ones take one round trip; two are needed where one of them is there already.
 
         Lines that come *late*, after others that were said later, go where they belong; those
         that are in the archive by now do not come back.
@@ -140,7 +142,7 @@ class Conversations:
     async def _join(
         self, company_id: UUID, customer: CustomerRef, lines: Sequence[Line], stage: Stage | None
     ) -> bool:
-        """Add *lines* by one change, a third of MongoDB's work; False when they need a closer look.
+        """Add *lines* by one change, half of mongod's work; False when they need a closer look.
 
         So it is where one of them is there already: it would make the document again.
         """
