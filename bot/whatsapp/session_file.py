@@ -110,6 +110,9 @@ by that key, in this order of the tables.
 """
 
 
+_RATCHETS_TABLE = "SELECT 1 FROM sqlite_master WHERE name = 'whatsmeow_sessions'"
+
+
 def _identity(path: Path) -> _Identity | None:
     """Device and inode, which no other file has while we keep this one open."""
     try:
@@ -130,15 +133,12 @@ def _answer(connection: sqlite3.Connection, query: str, values: Sequence[object]
     try:
         return connection.execute(query, values).fetchall()
     except sqlite3.DatabaseError as error:
-        if "no such table" in str(error) and not _holds_ratchets(connection):
-            return []
-        raise _named(error) from error
-
-
-def _holds_ratchets(connection: sqlite3.Connection) -> bool:
-    """Else nothing was sent; with them, a table that is missing is not for us to explain."""
-    query = "SELECT 1 FROM sqlite_master WHERE name = 'whatsmeow_sessions'"
-    return connection.execute(query).fetchone() is not None
+        if "no such table" not in str(error):
+            raise _named(error) from error
+        # Without ratchets nothing was ever sent; with them, a part of the file has gone.
+        if _answer(connection, _RATCHETS_TABLE, ()):
+            raise Damaged(str(error)) from error
+        return []
 
 
 def _named(error: sqlite3.DatabaseError) -> Exception:

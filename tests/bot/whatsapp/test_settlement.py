@@ -169,16 +169,31 @@ async def test_a_persons_ratchets_are_found_by_the_tables_key_among_all_customer
     assert all("(our_jid=? AND their_id>? AND their_id<?)" in reading for reading in readings)
 
 
-@pytest.mark.parametrize("table", ["whatsmeow_lid_map", "whatsmeow_device"])
-async def test_ratchets_without_the_tables_that_find_them_are_no_proof_of_anything(
+@pytest.mark.parametrize(
+    "table", ["whatsmeow_lid_map", "whatsmeow_device", "whatsmeow_message_secrets"]
+)
+async def test_a_file_with_ratchets_that_lacks_another_table_is_damaged_and_proves_nothing(
     books: SessionBooks, path: Path, table: str
 ) -> None:
-    paired(path).turn_ratchet(f"{LID}_1:0")
+    file, secret = paired(path), os.urandom(32)
+    file.turn_ratchet(f"{LID}_1:0")
+    file.write_secret(f"{LID}@lid", "3EB0AA", secret)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(f"ALTER TABLE {table} RENAME TO of_another_version")
+        connection.execute(f"ALTER TABLE {table} RENAME TO gone")
 
-    with pytest.raises(RetryLater, match=table):
-        await books.sessions_hash(path, f"{LID}@lid")
+    with pytest.raises(SessionDamaged, match=table):
+        await books.settle(path, [Unsettled(1, f"{LID}@lid", secret, None)])
+
+
+async def test_a_file_with_ratchets_and_no_devices_is_damaged_not_unpaired(
+    books: SessionBooks, path: Path
+) -> None:
+    paired(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("ALTER TABLE whatsmeow_device RENAME TO gone")
+
+    with pytest.raises(SessionDamaged, match="whatsmeow_device"):
+        await books.device(path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only /proc tells which files are open")
