@@ -31,7 +31,7 @@ T = TypeVar("T")
 CLOSE_SECONDS = 3.0
 """A stop of all sessions takes ten at most, and closing a dead line alone takes the client five."""
 
-SIDE_BY_SIDE = 3
+SIDE_BY_SIDE = 5
 """Parts of one wire that may be under way: one in flight, the others ready for when it has left."""
 
 LOOK_AGAIN_SECONDS = 0.2
