@@ -132,7 +132,7 @@ def ask(proxy: Process) -> Any:
 
 async def talk_to_postgres(socket: Path, _: str) -> None:
     """A transaction with one statement, which is prepared first: four round trips."""
-    connection = await asyncpg.connect(f"postgres://app@/app?host={socket.parent}")
+    connection = await asyncpg.connect(f"postgres://app@/postgres?host={socket.parent}")
     async with connection.transaction():
         await connection.fetch("SELECT 1 AS one")
     await connection.close()
