@@ -8,7 +8,7 @@ loads the client) may import this.
 import hashlib
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ class Ratchets:
             return digest.hexdigest()
         try:
             _answer(connection, "PRAGMA cache_size = -64", ())
-            for their_id, ratchet in _answer(connection, RATCHETS, (user,)):
+            for their_id, ratchet in _answer(connection, RATCHETS, {"user": user}):
                 digest.update(f"{their_id}:{len(ratchet)}:".encode() + ratchet)
         except (Damaged, OSError):
             self._close(path)
@@ -93,8 +93,8 @@ class Ratchets:
 _Identity = tuple[int, int]
 RATCHETS = """
 WITH person(name) AS (
-  SELECT ?1 UNION SELECT lid FROM whatsmeow_lid_map WHERE pn = ?1
-  UNION SELECT pn FROM whatsmeow_lid_map WHERE lid = ?1
+  SELECT :user UNION SELECT lid FROM whatsmeow_lid_map WHERE pn = :user
+  UNION SELECT pn FROM whatsmeow_lid_map WHERE lid = :user
 ), named(low, high, form) AS (
   SELECT name || ':', name || ';', name || ':*' FROM person
   UNION ALL SELECT name || '_', name || '`', name || '_*:*' FROM person
@@ -129,7 +129,9 @@ def _ask(path: Path, query: str, values: Sequence[object] = ()) -> list[Any]:
         return _answer(connection, query, values)
 
 
-def _answer(connection: sqlite3.Connection, query: str, values: Sequence[object]) -> list[Any]:
+def _answer(
+    connection: sqlite3.Connection, query: str, values: Sequence[object] | Mapping[str, object]
+) -> list[Any]:
     try:
         return connection.execute(query, values).fetchall()
     except sqlite3.DatabaseError as error:

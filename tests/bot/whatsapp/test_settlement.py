@@ -162,7 +162,7 @@ async def test_a_persons_ratchets_are_found_by_the_tables_key_among_all_customer
     paired(path)
 
     with closing(sqlite3.connect(path)) as connection:
-        plan = connection.execute(f"EXPLAIN QUERY PLAN {RATCHETS}", (NUMBER,)).fetchall()
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {RATCHETS}", {"user": NUMBER}).fetchall()
 
     readings = {str(step[3]) for step in plan if "whatsmeow_sessions" in step[3]}
     assert len(readings) == 1
