@@ -32,7 +32,10 @@ CLOSE_SECONDS = 3.0
 """A stop of all sessions takes ten at most, and closing a dead line alone takes the client five."""
 
 SIDE_BY_SIDE = 5
-"""Parts of one wire that may be under way: one in flight, the others ready for when it has left."""
+"""Parts of one wire that may be under way: one in flight, the others ready for when it has left.
+
+More did not carry more (ADR 020).
+"""
 
 LOOK_AGAIN_SECONDS = 0.2
 """A last look that is older than this does not count: a pause holds within 300 ms."""
